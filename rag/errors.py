@@ -1,0 +1,96 @@
+"""The exception tree.
+
+    WenjuError                 base; `retryable` says whether trying again can help
+    ├── BadInput               what the caller gave cannot be used
+    │   ├── BadQuestion        empty, or longer than the limit
+    │   ├── BadFilter          an unknown filter field, or a value that cannot be read
+    │   └── UnreadableFile     a file that gives no article: missing, empty, binary, too large …
+    ├── NotFound               no article with that id
+    ├── ArchiveBusy            another process is writing (retryable)
+    ├── IndexDamaged           a file of the index is missing or changed
+    ├── CorpusDamaged          the SQLite file cannot be read
+    ├── HomeUnusable           the home folder cannot be made, read or written
+    ├── ModelMismatch          the index was made with another model
+    └── ModelUnavailable       the embedding model cannot be built or loaded
+
+"No answer" is a value (`Answer.status == "no_evidence"`), not an exception.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from index.errors import (
+    ArchiveBusy,
+    BadInput,
+    IndexDamaged,
+    ModelMismatch,
+    ModelUnavailable,
+    WenjuError,
+)
+
+__all__ = [
+    "ArchiveBusy",
+    "BadFilter",
+    "BadInput",
+    "BadQuestion",
+    "CorpusDamaged",
+    "HomeUnusable",
+    "IndexDamaged",
+    "ModelMismatch",
+    "ModelUnavailable",
+    "NotFound",
+    "UnreadableFile",
+    "WenjuError",
+]
+
+
+class BadQuestion(BadInput):
+    """The question is empty or too long."""
+
+
+class BadFilter(BadInput):
+    """A search filter names an unknown field or holds a value that cannot be read."""
+
+
+class UnreadableFile(BadInput):
+    """A file or upload that gives no article.
+
+    Attributes:
+        path: the file, or the name of the upload.
+        reason: why, in a few words ("is empty", "is not text").
+    """
+
+    def __init__(self, path: Path | str, reason: str) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(f"{path}: {reason}")
+
+
+class NotFound(WenjuError):
+    """There is no article with this id."""
+
+    def __init__(self, article_id: str) -> None:
+        self.article_id = article_id
+        super().__init__(f"There is no article {article_id}; `wenju articles` lists them.")
+
+
+class CorpusDamaged(WenjuError):
+    """The corpus, a SQLite file, cannot be read."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(
+            f"The corpus {path} cannot be read ({reason}); put back a backup of it, "
+            "or move it away and add the articles again."
+        )
+
+
+class HomeUnusable(WenjuError):
+    """The home folder cannot be made, read or written."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(f"The home {path} cannot be used ({reason}); choose another with --home.")
