@@ -76,7 +76,7 @@ class Document:
 
     Attributes:
         uri: where it came from: the resolved path, or the name of the upload.
-        text: the decoded text, NFC, line ends as \\n, without a byte order mark.
+        text: the decoded text, NFC, line ends as line feeds, without a byte order mark.
         pieces: the body's pieces, in reading order.
         metadata: front matter, keys in lower case, values as strings or tuples of strings.
         format: "text", "markdown" …

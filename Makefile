@@ -1,0 +1,51 @@
+# make run    set up, index the sample articles (or ARTICLES=PATH), serve the chat page and API
+# make test   set up and pass the tests
+# make check  what .ci/run checks besides: format, lint, types, import contracts
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.set-up
+ARTICLES ?= articles
+HOST ?= 127.0.0.1
+PORT ?= 8000
+
+# The sample articles live in the default home, so that `wenju ask` finds them; another set of
+# articles gets a home of its own, so that the two are never mixed.
+ifeq ($(ARTICLES),articles)
+HOME_DIR ?= wenju-data
+else
+HOME_DIR ?= wenju-data-$(shell printf %s '$(abspath $(ARTICLES))' | cksum | cut -d' ' -f1)
+endif
+
+.PHONY: run test check setup clean
+
+run: $(STAMP)
+	@$(BIN)/wenju add "$(ARTICLES)" --home "$(HOME_DIR)"
+	@exec $(BIN)/wenju serve --home "$(HOME_DIR)" --host $(HOST) --port $(PORT)
+
+test: $(STAMP)
+	$(BIN)/python -m pytest
+
+check: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+setup: $(STAMP)
+
+# torch first and pinned: the registry's newest brings gigabytes of CUDA libraries.
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Wenju needs Python 3.11 or newer; name one: make PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || \
+	  { echo "Making a virtual environment failed; on Debian: apt-get install python3-venv"; exit 1; }
+	@echo "Installing Wenju and its libraries into $(VENV) (a few minutes, once) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt pip
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --group dev -e .
+	@touch $(STAMP)
+
+clean:
+	rm -rf $(VENV) wenju-data wenju-data-* dist build

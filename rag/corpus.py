@@ -1,0 +1,464 @@
+"""Documents and articles in one SQLite file: the truth that every index is made from.
+
+Adding is idempotent by the file's content hash. Two files that hold the same article share it, so
+that removing one of them keeps it. A deleted article stays deleted when its file is added again,
+until somebody asks for it to be restored.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rag.errors import CorpusDamaged, HomeUnusable, NotFound
+from rag.types import (
+    Article,
+    Block,
+    BlockKind,
+    Document,
+    Filters,
+    Joint,
+    Part,
+    Passage,
+    Span,
+)
+
+SCHEMA_VERSION = 1
+_SCHEMA = """
+CREATE TABLE documents (
+    id INTEGER PRIMARY KEY, uri TEXT NOT NULL UNIQUE, content_hash TEXT NOT NULL,
+    format TEXT NOT NULL, encoding TEXT NOT NULL, text TEXT NOT NULL, added_at TEXT NOT NULL);
+CREATE TABLE articles (
+    id TEXT PRIMARY KEY, title TEXT, authors TEXT NOT NULL, affiliations TEXT NOT NULL,
+    published TEXT, source TEXT, page TEXT, section TEXT, language TEXT NOT NULL, url TEXT,
+    text TEXT NOT NULL, blocks TEXT NOT NULL, paragraphs INTEGER NOT NULL);
+CREATE INDEX articles_published ON articles(published);
+CREATE TABLE document_articles (
+    document_id INTEGER NOT NULL REFERENCES documents(id) ON DELETE CASCADE,
+    ordinal INTEGER NOT NULL, article_id TEXT NOT NULL,
+    PRIMARY KEY (document_id, ordinal)) WITHOUT ROWID;
+CREATE INDEX document_articles_article ON document_articles(article_id);
+CREATE TABLE deleted (article_id TEXT PRIMARY KEY, at TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE passages (
+    id TEXT PRIMARY KEY, article_id TEXT NOT NULL REFERENCES articles(id) ON DELETE CASCADE,
+    paragraph INTEGER NOT NULL, start INTEGER NOT NULL, "end" INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX passages_article ON passages(article_id);
+"""
+_COLUMNS = "id, title, authors, affiliations, published, source, page, section, language, url, text"
+_SQL_VARIABLES = 500  # values in one IN (…): far under SQLite's limit of 32,766
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """What `Corpus.put` did.
+
+    Attributes:
+        outcome: "added", "replaced" or "unchanged".
+        articles: ids of the file's articles that are in the archive now.
+        kept_out: how many of them were left out because they had been deleted.
+    """
+
+    outcome: str
+    articles: tuple[str, ...]
+    kept_out: int = 0
+
+
+def _dump_blocks(blocks: Sequence[Block]) -> str:
+    return json.dumps(
+        [
+            [
+                b.kind.value,
+                b.span.start,
+                b.span.end,
+                [[p.start, p.source.start, p.source.end] for p in b.parts],
+                [
+                    [j.at, j.confidence, j.dropped, j.reasons]
+                    + ([j.dropped_at.start, j.dropped_at.end] if j.dropped_at else [])
+                    for j in b.joints
+                ],
+            ]
+            for b in blocks
+        ],
+        ensure_ascii=False,
+        separators=(",", ":"),
+    )
+
+
+def _load_blocks(text: str) -> tuple[Block, ...]:
+    return tuple(
+        Block(
+            BlockKind(kind),
+            Span(start, end),
+            tuple(Part(at, Span(a, b)) for at, a, b in parts),
+            tuple(
+                Joint(at, confidence, dropped, tuple(reasons), Span(*where) if where else None)
+                for at, confidence, dropped, reasons, *where in joints
+            ),
+        )
+        for kind, start, end, parts, joints in json.loads(text)
+    )
+
+
+def _chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:
+    for i in range(0, len(values), _SQL_VARIABLES):
+        yield values[i : i + _SQL_VARIABLES]
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ",".join("?" * len(values))
+
+
+class Corpus:
+    """The archive's articles. Threads may share one; each gets its own connection.
+
+    Raises:
+        HomeUnusable: the folder cannot be written.
+        CorpusDamaged: the file is not a corpus, or SQLite finds it broken.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._local = threading.local()
+        self._all: list[sqlite3.Connection] = []
+        self._guard = threading.Lock()
+        with self._connection() as db:
+            version = db.execute("PRAGMA user_version").fetchone()[0]
+            if version == 0:
+                db.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version={SCHEMA_VERSION};COMMIT;")
+            elif version != SCHEMA_VERSION:
+                raise CorpusDamaged(path, f"its format is {version}, not {SCHEMA_VERSION}")
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        """This thread's connection; SQLite's errors become ours."""
+        try:
+            db = getattr(self._local, "db", None)
+            if db is None:
+                db = sqlite3.connect(
+                    self.path, timeout=30, isolation_level=None, check_same_thread=False
+                )
+                db.execute("PRAGMA journal_mode=WAL")
+                db.execute("PRAGMA synchronous=FULL")
+                db.execute("PRAGMA foreign_keys=ON")
+                self._local.db = db
+                with self._guard:
+                    self._all.append(db)
+            yield db
+        except sqlite3.OperationalError as error:
+            raise HomeUnusable(self.path.parent, str(error)) from error
+        except sqlite3.DatabaseError as error:
+            raise CorpusDamaged(self.path, str(error)) from error
+
+    @contextmanager
+    def _write(self) -> Iterator[sqlite3.Connection]:
+        """One transaction: all of it or nothing."""
+        with self._connection() as db:
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                yield db
+            except BaseException:
+                db.execute("ROLLBACK")
+                raise
+            db.execute("COMMIT")
+
+    def close(self) -> None:
+        """Close every thread's connection."""
+        with self._guard:
+            for db in self._all:
+                db.close()
+            self._all.clear()
+        self._local = threading.local()
+
+    # Writing
+
+    def unchanged(self, uri: str, content_hash: str) -> tuple[str, ...] | None:
+        """Ids of the articles of a file that is held already as it is; None when it is not."""
+        with self._connection() as db:
+            row = db.execute(
+                "SELECT id FROM documents WHERE uri = ? AND content_hash = ?", (uri, content_hash)
+            ).fetchone()
+            return None if row is None else self._articles_of(db, row[0])
+
+    def put(
+        self, document: Document, articles: Sequence[Article], *, now: str, restore: bool = False
+    ) -> Put:
+        """Hold a file's articles, in place of those that it had before.
+
+        Args:
+            document: the file.
+            articles: what was read from it.
+            now: ISO 8601 time.
+            restore: bring back articles that had been deleted.
+        """
+        with self._write() as db:
+            old = db.execute("SELECT id FROM documents WHERE uri = ?", (document.uri,)).fetchone()
+            before = set(self._articles_of(db, old[0])) if old else set()
+            if old:
+                db.execute("DELETE FROM documents WHERE id = ?", old)
+            wanted = [a.id for a in articles]
+            if restore:
+                db.executemany("DELETE FROM deleted WHERE article_id = ?", [(i,) for i in wanted])
+            kept_out = self._deleted_among(db, wanted)
+            cursor = db.execute(
+                "INSERT INTO documents(uri, content_hash, format, encoding, text, added_at)"
+                " VALUES (?,?,?,?,?,?)",
+                (
+                    document.uri,
+                    document.content_hash,
+                    document.format,
+                    document.encoding,
+                    document.text,
+                    now,
+                ),
+            )
+            for ordinal, article in enumerate(articles):
+                db.execute(
+                    "INSERT INTO document_articles VALUES (?,?,?)",
+                    (cursor.lastrowid, ordinal, article.id),
+                )
+                if article.id not in kept_out:
+                    self._insert_article(db, article)
+            self._drop_orphans(db, before)
+            held = tuple(dict.fromkeys(i for i in wanted if i not in kept_out))
+            same = bool(old) and before == set(held)
+            outcome = "unchanged" if same else "replaced" if old else "added"
+            return Put(outcome, held, len(kept_out))
+
+    @staticmethod
+    def _insert_article(db: sqlite3.Connection, a: Article) -> None:
+        dump = json.dumps
+        db.execute(
+            f"INSERT OR IGNORE INTO articles({_COLUMNS}, blocks, paragraphs)"  # noqa: S608 constants
+            " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            (
+                a.id,
+                a.title,
+                dump(a.authors, ensure_ascii=False),
+                dump(a.affiliations, ensure_ascii=False),
+                a.published,
+                a.source,
+                a.page,
+                a.section,
+                a.language,
+                a.url,
+                a.text,
+                _dump_blocks(a.blocks),
+                len(a.paragraphs),
+            ),
+        )
+
+    @staticmethod
+    def _articles_of(db: sqlite3.Connection, document_id: int) -> tuple[str, ...]:
+        rows = db.execute(
+            "SELECT article_id FROM document_articles JOIN articles ON articles.id = article_id"
+            " WHERE document_id = ? ORDER BY ordinal",
+            (document_id,),
+        )
+        return tuple(dict.fromkeys(r[0] for r in rows))
+
+    @staticmethod
+    def _deleted_among(db: sqlite3.Connection, ids: Sequence[str]) -> set[str]:
+        found: set[str] = set()
+        for part in _chunks(ids):
+            sql = f"SELECT article_id FROM deleted WHERE article_id IN ({_marks(part)})"  # noqa: S608 marks only
+            found.update(r[0] for r in db.execute(sql, part))
+        return found
+
+    @staticmethod
+    def _drop_orphans(db: sqlite3.Connection, ids: Iterable[str]) -> None:
+        """Drop those articles that no file holds any more."""
+        db.executemany(
+            "DELETE FROM articles WHERE id = ?1 AND NOT EXISTS"
+            " (SELECT 1 FROM document_articles WHERE article_id = ?1)",
+            [(i,) for i in ids],
+        )
+
+    def delete(self, article_id: str, *, now: str) -> None:
+        """Take an article out for good; adding its file again does not bring it back.
+
+        Raises:
+            NotFound: there is no such article.
+        """
+        with self._write() as db:
+            if not db.execute("DELETE FROM articles WHERE id = ?", (article_id,)).rowcount:
+                raise NotFound(article_id)
+            db.execute("INSERT OR REPLACE INTO deleted VALUES (?, ?)", (article_id, now))
+
+    def put_passages(self, passages: Sequence[Passage]) -> None:
+        """Hold the passages of articles, in place of those that they had before."""
+        with self._write() as db:
+            articles = {(p.article_id,) for p in passages}
+            db.executemany("DELETE FROM passages WHERE article_id = ?", articles)
+            db.executemany(
+                "INSERT INTO passages VALUES (?,?,?,?,?)",
+                [(p.id, p.article_id, p.paragraph, p.span.start, p.span.end) for p in passages],
+            )
+
+    # Reading
+
+    def ids(self) -> set[str]:
+        """Ids of all articles."""
+        with self._connection() as db:
+            return {r[0] for r in db.execute("SELECT id FROM articles")}
+
+    def get(self, article_id: str) -> Article:
+        """One article.
+
+        Raises:
+            NotFound: there is no such article.
+        """
+        found = self.get_many([article_id])
+        if article_id not in found:
+            raise NotFound(article_id)
+        return found[article_id]
+
+    def get_many(self, ids: Sequence[str]) -> dict[str, Article]:
+        """Those of the articles that exist, by id."""
+        found: dict[str, Article] = {}
+        with self._connection() as db:
+            for part in _chunks(list(dict.fromkeys(ids))):
+                sql = f"SELECT {_COLUMNS}, blocks FROM articles WHERE id IN ({_marks(part)})"  # noqa: S608 marks only
+                for row in db.execute(sql, part):
+                    found[row[0]] = self._article(row)
+        return found
+
+    @staticmethod
+    def _article(row: Sequence[str]) -> Article:
+        return Article(
+            id=row[0],
+            title=row[1],
+            authors=tuple(json.loads(row[2])),
+            affiliations=tuple(json.loads(row[3])),
+            published=row[4],
+            source=row[5],
+            page=row[6],
+            section=row[7],
+            language=row[8],
+            url=row[9],
+            text=row[10],
+            blocks=_load_blocks(row[11]),
+        )
+
+    def passages(self, ids: Sequence[str]) -> dict[str, Passage]:
+        """Those of the passages whose article still exists, by id."""
+        found: dict[str, Passage] = {}
+        with self._connection() as db:
+            for part in _chunks(list(dict.fromkeys(ids))):
+                sql = (
+                    'SELECT p.id, article_id, paragraph, start, "end",'  # noqa: S608 marks only
+                    ' substr(text, start + 1, "end" - start)'
+                    " FROM passages p JOIN articles a ON a.id = article_id"
+                    f" WHERE p.id IN ({_marks(part)})"
+                )
+                for key, article, paragraph, start, end, text in db.execute(sql, part):
+                    found[key] = Passage(key, article, paragraph, Span(start, end), text)
+        return found
+
+    def passages_of(self, article_id: str) -> list[Passage]:
+        """An article's passages in order."""
+        with self._connection() as db:
+            rows = db.execute(
+                "SELECT id FROM passages WHERE article_id = ? ORDER BY start", (article_id,)
+            ).fetchall()
+        found = self.passages([r[0] for r in rows])
+        return [found[r[0]] for r in rows if r[0] in found]
+
+    def select(self, filters: Filters) -> set[str] | None:
+        """Ids of the articles that pass; None when nothing is restricted."""
+        if filters == Filters():
+            return None
+        where, values = _conditions(filters)
+        with self._connection() as db:
+            rows = db.execute(f"SELECT id FROM articles WHERE {where}", values)  # noqa: S608 marks only
+            return {r[0] for r in rows}
+
+    def listing(
+        self, *, limit: int = 50, offset: int = 0, query: str = "", filters: Filters | None = None
+    ) -> tuple[list[Article], int]:
+        """Articles by date, newest first, then by title; and how many there are in all.
+
+        Args:
+            limit: at most so many.
+            offset: skip so many.
+            query: words that must stand in the title, an author or the source.
+            filters: which articles to list.
+        """
+        where, values = _conditions(filters or Filters())
+        for word in query.split():
+            where += " AND (title LIKE ? OR authors LIKE ? OR source LIKE ?)"
+            values += [f"%{word}%"] * 3
+        with self._connection() as db:
+            total = db.execute(f"SELECT count(*) FROM articles WHERE {where}", values).fetchone()[0]  # noqa: S608 marks only
+            rows = db.execute(
+                f"SELECT {_COLUMNS}, blocks FROM articles WHERE {where}"  # noqa: S608 marks only
+                " ORDER BY published IS NULL, published DESC, title, id LIMIT ? OFFSET ?",
+                [*values, limit, offset],
+            ).fetchall()
+        return [self._article(r) for r in rows], total
+
+    def uris(self, article_id: str) -> list[str]:
+        """The files that hold an article."""
+        with self._connection() as db:
+            rows = db.execute(
+                "SELECT uri FROM documents JOIN document_articles ON document_id = documents.id"
+                " WHERE article_id = ? ORDER BY uri",
+                (article_id,),
+            )
+            return [r[0] for r in rows]
+
+    def dates(self, ids: set[str] | None = None) -> tuple[str | None, str | None]:
+        """Earliest and latest date of the articles (of those in `ids`)."""
+        with self._connection() as db:
+            if ids is None:
+                row = db.execute("SELECT min(published), max(published) FROM articles").fetchone()
+                return row[0], row[1]
+            rows = db.execute("SELECT id, published FROM articles WHERE published IS NOT NULL")
+            found = sorted(r[1] for r in rows if r[0] in ids)
+        return (found[0], found[-1]) if found else (None, None)
+
+    def stats(self) -> dict[str, int]:
+        """Counts of documents, articles, passages and deleted articles."""
+        with self._connection() as db:
+            return {
+                name: db.execute(f"SELECT count(*) FROM {name}").fetchone()[0]  # noqa: S608 constants
+                for name in ("documents", "articles", "passages", "deleted")
+            }
+
+    def check(self) -> list[str]:
+        """What SQLite's own integrity check finds; empty is good."""
+        with self._connection() as db:
+            found = [r[0] for r in db.execute("PRAGMA integrity_check(20)")]
+        return [] if found == ["ok"] else found
+
+
+def _conditions(filters: Filters) -> tuple[str, list[object]]:
+    where = ["1"]
+    values: list[object] = []
+    for column, wanted in (
+        ("source", filters.sources),
+        ("section", filters.sections),
+        ("language", filters.languages),
+        ("id", filters.article_ids),
+    ):
+        if wanted:
+            where.append(f"{column} IN ({_marks(wanted)})")
+            values += wanted
+    if filters.authors:
+        where.append(
+            "EXISTS (SELECT 1 FROM json_each(articles.authors)"
+            f" WHERE value IN ({_marks(filters.authors)}))"  # noqa: S608 marks only
+        )
+        values += filters.authors
+    if filters.date_from:
+        where.append("published >= ?")
+        values.append(filters.date_from)
+    if filters.date_to:
+        # "2024" and "2024-05" are as precise as it is known: they pass a later day of that time.
+        where.append("published <= ?")
+        values.append(filters.date_to)
+    return " AND ".join(where), values
