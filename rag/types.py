@@ -6,9 +6,15 @@ when a file is read, and never rewritten. A quote is always a slice of it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vectors = Callable[[Sequence[str]], NDArray[np.float32]]
+"""Texts to vectors: float32, (n, dim), rows of length 1."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -186,6 +192,19 @@ class Passage:
     paragraph: int
     span: Span
     text: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Question:
+    """A question as it is searched for.
+
+    Attributes:
+        text: as it was asked, or made to stand alone.
+        vector: float32, (dim,), length 1.
+    """
+
+    text: str
+    vector: NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
