@@ -1,0 +1,144 @@
+"""The application: routes, the chat page, and the one handler that turns errors into HTTP."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from importlib import resources
+from pathlib import Path
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse, JSONResponse, Response
+from fastapi.staticfiles import StaticFiles
+from fastapi_offline import FastAPIOffline
+from starlette.exceptions import HTTPException
+
+from api.routes import State, router
+from api.security import BodyTooLarge, Gate, Guard, Overloaded
+from api.settings import Settings
+from rag import __version__
+from rag.errors import (
+    ArchiveBusy,
+    BadInput,
+    CorpusDamaged,
+    HomeUnusable,
+    IndexDamaged,
+    ModelMismatch,
+    ModelUnavailable,
+    NotFound,
+    UnreadableFile,
+    WenjuError,
+)
+from rag.pipeline import Pipeline
+
+logger = logging.getLogger(__name__)
+
+_STATUS: list[tuple[type[WenjuError], int, str]] = [
+    (UnreadableFile, 422, "unreadable_file"),
+    (BadInput, 400, "bad_request"),
+    (NotFound, 404, "not_found"),
+    (BodyTooLarge, 413, "too_large"),
+    (Overloaded, 503, "overloaded"),
+    (ArchiveBusy, 409, "archive_busy"),
+    (ModelMismatch, 503, "model_mismatch"),
+    (ModelUnavailable, 503, "model_unavailable"),
+    (IndexDamaged, 503, "index_damaged"),
+    (CorpusDamaged, 503, "corpus_damaged"),
+    (HomeUnusable, 503, "home_unusable"),
+]
+_HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 400: "bad_request", 413: "too_large"}
+_STATIC = Path(str(resources.files("api") / "static"))
+
+
+def error_body(request: Request, code: str, message: str) -> dict[str, object]:
+    """The one shape of every error."""
+    name = getattr(request.state, "request_id", "")
+    return {"error": {"code": code, "message": message, "request_id": name}}
+
+
+def classify(error: WenjuError) -> tuple[int, str]:
+    """The HTTP status and the code of one of our errors."""
+    for kind, status, code in _STATUS:
+        if isinstance(error, kind):
+            return status, code
+    return 500, "internal"
+
+
+def create_app(settings: Settings, pipeline: Pipeline | None = None) -> FastAPI:
+    """Build the application; nothing is read from the environment here.
+
+    Args:
+        settings: the settings.
+        pipeline: an archive to serve in place of the configured one (tests).
+    """
+    archive = pipeline or Pipeline(settings.config())
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        archive.close()
+
+    app = FastAPIOffline(
+        title="Wenju 文据",
+        version=__version__,
+        description="Question answering over newspaper archives, with verified citations.",
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    app.state.wenju = State(
+        settings=settings,
+        pipeline=archive,
+        questions=Gate(settings.concurrency, settings.queue),
+        writes=Gate(1, settings.queue),
+    )
+    app.include_router(router)
+    app.mount("/static", StaticFiles(directory=_STATIC), name="static")
+
+    def page() -> FileResponse:
+        return FileResponse(_STATIC / "index.html", headers={"Cache-Control": "no-cache"})
+
+    app.add_api_route("/", page, include_in_schema=False)
+    app.add_api_route("/articles/{article_id}", page, include_in_schema=False)
+    _handle_errors(app)
+    app.add_middleware(Guard, max_upload=settings.max_upload_mb * 1024 * 1024)
+    return app
+
+
+def _handle_errors(app: FastAPI) -> None:
+    def ours(request: Request, error: Exception) -> Response:
+        assert isinstance(error, WenjuError)  # noqa: S101 registered for this class only
+        status, code = classify(error)
+        if status >= 500 and not isinstance(error, Overloaded):
+            logger.error("request failed", exc_info=error)
+        headers = {"Retry-After": str(error.seconds)} if isinstance(error, Overloaded) else {}
+        return JSONResponse(error_body(request, code, str(error)), status, headers)
+
+    def invalid(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)  # noqa: S101 registered for this class only
+        facts = error.errors()[0]
+        where = ".".join(str(p) for p in facts["loc"] if p != "body")
+        message = f"{where}: {facts['msg']}" if where else str(facts["msg"])
+        return JSONResponse(error_body(request, "invalid_request", message), 422)
+
+    def http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101 registered for this class only
+        code = _HTTP_CODES.get(error.status_code, "http_error")
+        return JSONResponse(
+            error_body(request, code, str(error.detail)), error.status_code, error.headers
+        )
+
+    def unexpected(request: Request, error: Exception) -> Response:
+        logger.error("unexpected error", exc_info=error)
+        message = "Something went wrong inside Wenju; the server's log has the details."
+        return JSONResponse(error_body(request, "internal", message), 500)
+
+    handlers: list[tuple[type[Exception], Callable[[Request, Exception], Response]]] = [
+        (WenjuError, ours),
+        (RequestValidationError, invalid),
+        (HTTPException, http),
+        (Exception, unexpected),
+    ]
+    for kind, handler in handlers:
+        app.add_exception_handler(kind, handler)

@@ -1,0 +1,260 @@
+"""The command line. Exit status: 0 done, 1 failed, 2 wrong usage.
+
+Everything slow is imported inside the commands, so that `wenju --help` answers at once. With
+--json a command prints the API's objects; errors are one line on standard error.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from api.settings import Settings
+    from rag.pipeline import Pipeline
+
+app = typer.Typer(
+    name="wenju",
+    help="Wenju 文据: question answering over newspaper archives; every sentence proved.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Home = Annotated[Path | None, typer.Option(help="Folder of the archive [default: ./wenju-data].")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the API's JSON.")]
+Dictionary = Annotated[
+    Path | None, typer.Option("--dict", help="jieba user dictionary, a word a line.")
+]
+
+
+class TextKind(StrEnum):
+    """What a text file is."""
+
+    PAGE = "page"
+    ARTICLE = "article"
+    ARTICLES = "articles"
+
+
+Kind = Annotated[
+    TextKind | None, typer.Option(help="What the files are [default: recognised by themselves].")
+]
+
+
+def main() -> None:
+    """Run the command line and exit with its status."""
+    debug = "--debug" in sys.argv
+    arguments = [a for a in sys.argv[1:] if a != "--debug"]
+    try:
+        status = app(arguments, standalone_mode=True)
+    except KeyboardInterrupt:
+        print("Interrupted; what was done so far is kept.", file=sys.stderr)
+        sys.exit(1)
+    except BrokenPipeError:
+        # Whoever read the output has seen enough (`wenju articles | head`).
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:
+        from index.errors import WenjuError
+
+        if debug or not isinstance(error, WenjuError):
+            raise
+        from api.settings import SettingsError
+
+        print(f"wenju: {error}", file=sys.stderr)
+        sys.exit(2 if isinstance(error, SettingsError) else 1)
+    sys.exit(status or 0)
+
+
+@contextmanager
+def _archive(settings: Settings) -> Iterator[Pipeline]:
+    from rag.pipeline import Pipeline
+
+    pipeline = Pipeline(settings.config())
+    try:
+        yield pipeline
+    finally:
+        pipeline.close()
+
+
+def _print_json(value: Any) -> None:  # noqa: ANN401 any JSON
+    print(json.dumps(value, ensure_ascii=False, indent=1))
+
+
+@app.command()
+def add(
+    paths: Annotated[list[Path], typer.Argument(help="Files and folders.")],
+    home: Home = None,
+    kind: Kind = None,
+    restore: Annotated[bool, typer.Option(help="Bring back deleted articles.")] = False,
+    dictionary: Dictionary = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add articles and newspaper pages to the archive."""
+    from api import settings as settings_
+    from api.cli_show import progress, show_reports
+    from api.schemas import report_json
+
+    settings = settings_.load(home=home, dictionary=dictionary)
+    with _archive(settings) as pipeline, progress() as report:
+        reports = pipeline.add(paths, kind=kind, restore=restore, progress=report)
+    if as_json:
+        _print_json({"files": [report_json(r) for r in reports]})
+    else:
+        show_reports(reports)
+    if any(r.outcome == "failed" for r in reports):
+        raise typer.Exit(1)
+
+
+@app.command()
+def ask(
+    question: Annotated[str, typer.Argument(help="What you want to know.")],
+    home: Home = None,
+    top_k: Annotated[int | None, typer.Option(help="Passages to show, 1 to 50.")] = None,
+    dictionary: Dictionary = None,
+    as_json: AsJson = False,
+) -> None:
+    """Answer a question, every sentence with its proof."""
+    from api import settings as settings_
+    from api.cli_show import show_answer
+    from api.schemas import answer_json
+
+    settings = settings_.load(home=home, top_k=top_k, dictionary=dictionary)
+    with _archive(settings) as pipeline:
+        answer = pipeline.ask(question)
+    if as_json:
+        _print_json(answer_json(answer))
+    else:
+        show_answer(answer)
+
+
+@app.command()
+def search(
+    question: Annotated[str, typer.Argument(help="What to look for.")],
+    home: Home = None,
+    top_k: Annotated[int | None, typer.Option(help="Passages to show, 1 to 50.")] = None,
+    dictionary: Dictionary = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the passages that fit a question, best first."""
+    from api import settings as settings_
+    from api.cli_show import show_evidence
+    from api.schemas import evidence_json
+
+    settings = settings_.load(home=home, top_k=top_k, dictionary=dictionary)
+    with _archive(settings) as pipeline:
+        evidence = pipeline.search(question)
+    if as_json:
+        _print_json({"question": question, "passages": [evidence_json(e) for e in evidence]})
+    else:
+        show_evidence(evidence)
+
+
+@app.command()
+def pages(
+    files: Annotated[list[Path], typer.Argument(help="Text files of newspaper pages.")],
+    kind: Kind = None,
+    explain: Annotated[bool, typer.Option(help="Say why each joint was made.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show the articles that a newspaper page is put together to; nothing is added."""
+    from api.cli_show import show_page
+    from api.schemas import page_json
+    from rag import pages as pages_
+    from rag import readers
+
+    for path in files:
+        document = readers.read_path(path)
+        articles = pages_.articles(document, kind=kind)
+        if as_json:
+            page = page_json(articles)
+            named = {"file": str(path), **page} if len(files) > 1 else page
+            print(json.dumps(named, ensure_ascii=False, indent=None if len(files) > 1 else 1))
+        else:
+            show_page(path, articles, explain=explain)
+
+
+@app.command()
+def articles(
+    home: Home = None,
+    query: Annotated[str, typer.Option(help="Words in title, author or source.")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=100_000)] = 200,
+    as_json: AsJson = False,
+) -> None:
+    """List the archive's articles, newest first."""
+    from api import settings as settings_
+    from api.cli_show import show_articles
+    from api.schemas import head_json
+
+    with _archive(settings_.load(home=home)) as pipeline:
+        found, total = pipeline.corpus.listing(limit=limit, query=query)
+    if as_json:
+        _print_json({"articles": [head_json(a) for a in found], "total": total})
+    else:
+        show_articles(found, total)
+
+
+@app.command()
+def delete(
+    article_ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Articles' ids.")],
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take articles out of the archive; they stay out when their file is added again."""
+    from api import settings as settings_
+
+    with _archive(settings_.load(home=home)) as pipeline:
+        for article_id in article_ids:
+            pipeline.delete(article_id)
+            if not as_json:
+                print(f"deleted {article_id}")
+    if as_json:
+        _print_json({"deleted": article_ids})
+
+
+@app.command()
+def serve(
+    home: Home = None,
+    host: Annotated[str | None, typer.Option(help="Address [default: 127.0.0.1].")] = None,
+    port: Annotated[int | None, typer.Option(help="Port; 0 picks a free one.")] = None,
+    dictionary: Dictionary = None,
+) -> None:
+    """Serve the chat page and the API."""
+    from api import server
+    from api import settings as settings_
+
+    server.serve(settings_.load(home=home, host=host, port=port, dictionary=dictionary))
+
+
+@app.command()
+def doctor(
+    home: Home = None,
+    repair: Annotated[bool, typer.Option(help="Rebuild the index from the corpus.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Check the model, index, corpus and versions, and say what to do."""
+    from api import doctor as doctor_
+    from api import settings as settings_
+    from api.cli_show import progress, show_findings
+
+    settings = settings_.load(home=home)
+    with progress() as report:
+        findings = doctor_.examine(settings, repair=repair, progress=report)
+    if as_json:
+        _print_json({"findings": [f.json() for f in findings]})
+    else:
+        show_findings(findings)
+    if any(not f.good for f in findings):
+        raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,195 @@
+"""What the command line prints for people: tables, answers, pages and progress bars."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import textwrap
+import unicodedata
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rag.types import Answer, Article, Block, BlockKind, Evidence, FileReport
+
+if TYPE_CHECKING:
+    from api.doctor import Finding
+    from rag.indexing import Progress
+
+_WORDS = {
+    "zh": {"paragraph": "第{n}段", "head": "署名", "quote": "“{q}”", "stop": "、"},
+    "en": {"paragraph": "paragraph {n}", "head": "byline", "quote": "“{q}”", "stop": ", "},
+}
+_STEPS = {"read": "Reading", "encode": "Encoding"}
+_MARKS = {
+    "added": "+",
+    "replaced": "~",
+    "unchanged": "=",
+    "skipped": "-",
+    "failed": "!",
+}
+
+
+@contextmanager
+def progress() -> Iterator[Progress | None]:
+    """Progress bars on standard error, or nothing where that is no terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TaskID,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description:>9}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    tasks: dict[str, TaskID] = {}
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+
+        def report(step: str, done: int, total: int) -> None:
+            if step not in tasks:
+                tasks[step] = bars.add_task(_STEPS.get(step, step), total=total)
+            bars.update(tasks[step], completed=done, total=total)
+
+        yield report
+
+
+def _fill(text: str, indent: str = "") -> str:
+    """Wrap to the terminal; a Chinese character is two columns wide and breaks anywhere."""
+    width = min(shutil.get_terminal_size().columns, 100) - len(indent)
+    lines: list[str] = []
+    for paragraph in text.splitlines():
+        if not any(unicodedata.east_asian_width(c) in "WF" for c in paragraph):
+            lines += textwrap.wrap(paragraph, max(width, 20)) or [""]
+            continue
+        line, used = "", 0
+        for char in paragraph:
+            wide = 2 if unicodedata.east_asian_width(char) in "WF" else 1
+            if used + wide > width and char not in "，。、；：？！”’）》】…":
+                lines.append(line)
+                line, used = "", 0
+            line += char
+            used += wide
+        lines.append(line)
+    return "\n".join(indent + line for line in lines)
+
+
+def _credit(article: Article, paragraph: int | None, language: str) -> str:
+    words = _WORDS[language]
+    place = words["head"] if paragraph is None else words["paragraph"].format(n=paragraph + 1)
+    title = article.title or article.text[:20] + "…"
+    name = f"《{title}》" if language == "zh" else f"“{title}”"
+    facts = [words["stop"].join(article.authors), article.source, article.published, article.page]
+    return " · ".join([name, *(f for f in facts if f), place])
+
+
+def show_answer(answer: Answer) -> None:
+    """Print an answer and its proofs."""
+    if answer.standalone_question != answer.question:
+        print(_fill(f"({answer.standalone_question})"))
+    print(_fill(answer.text))
+    for notice in answer.notices:
+        print(_fill(notice))
+    seen: set[int] = set()
+    for citation in answer.citations:
+        if citation.number in seen:
+            continue
+        seen.add(citation.number)
+        language = answer.language
+        print(f"\n[{citation.number}] {_credit(citation.article, citation.paragraph, language)}")
+        print(_fill(_WORDS[language]["quote"].format(q=citation.quote), "    "))
+        print(f"    {citation.support.value} · {citation.article.id}")
+    if answer.status == "no_evidence":
+        coverage = answer.coverage
+        dates = f", {coverage.earliest} – {coverage.latest}" if coverage.earliest else ""
+        print(f"\n({coverage.searched_passages:,} passages searched{dates})")
+        for evidence in answer.evidence[:3]:
+            credit = _credit(evidence.article, evidence.passage.paragraph, answer.language)
+            print(f"  {evidence.rank}. {credit}")
+
+
+def show_evidence(evidence: Sequence[Evidence]) -> None:
+    """Print ranked passages."""
+    if not evidence:
+        print("The archive holds no passage for this; `wenju add PATH` adds articles.")
+    for e in evidence:
+        signals = ", ".join(f"{k} {v:.3f}" for k, v in sorted(e.signals.items()))
+        print(f"{e.rank}. {_credit(e.article, e.passage.paragraph, e.article.language)}")
+        print(f"    score {e.score:.3f} ({signals}) · {e.passage.id}")
+        print(_fill(e.passage.text, "    "))
+
+
+def show_reports(reports: Sequence[FileReport]) -> None:
+    """Print what became of each file, and the sum."""
+    for r in reports:
+        what = r.reason or f"{len(r.articles)} articles, {r.passages} passages"
+        stream = sys.stderr if r.outcome == "failed" else sys.stdout
+        print(f"{_MARKS[r.outcome]} {r.outcome:9} {r.uri}: {what}", file=stream)
+        for notice in r.notices:
+            print(f"            {notice}")
+    counts = {name: sum(r.outcome == name for r in reports) for name in _MARKS}
+    total = ", ".join(f"{n} {name}" for name, n in counts.items() if n) or "no file found"
+    articles = {i for r in reports for i in r.articles}
+    print(f"{total}; {len(articles)} articles, {sum(r.passages for r in reports)} passages")
+
+
+def show_articles(articles: Sequence[Article], total: int) -> None:
+    """Print a list of articles."""
+    for a in articles:
+        facts = [a.published or "no date", a.source, "、".join(a.authors)]
+        title = a.title or f"({a.text[:24]}…)"
+        print(f"{a.id}  {title}  " + " · ".join(f for f in facts if f))
+    if total > len(articles):
+        print(f"… and {total - len(articles):,} more; --limit or --query shows others")
+    elif not total:
+        print("The archive is empty; `wenju add PATH` adds articles.")
+
+
+def show_page(path: Path, articles: Sequence[Article], *, explain: bool) -> None:
+    """Print a page's articles; ⁞ marks a joint where a column break was closed."""
+    print(f"{path}: {len(articles)} articles")
+    for number, article in enumerate(articles, 1):
+        print(f"\n{'─' * 60}\n{number}. {article.title or '(no title printed)'}")
+        for label, values in (("by", article.authors), ("at", article.affiliations)):
+            if values:
+                print(f"   {label} {'、'.join(values)}")
+        for block in article.blocks:
+            if block.kind in (BlockKind.TITLE, BlockKind.BYLINE, BlockKind.AFFILIATION):
+                continue
+            label = "" if block.kind is BlockKind.BODY else f"[{block.kind.value}] "
+            print("\n" + _fill(label + _with_joints(article, block), "   "))
+            for joint in block.joints if explain else ():
+                at = joint.at
+                print(
+                    f"   ⁞ …{article.text[max(block.span.start, at - 8) : at]}"
+                    f"⁞{article.text[at : at + 8]}… confidence {joint.confidence:.2f}"
+                    + (f", dropped “{joint.dropped}”" if joint.dropped else "")
+                )
+                for reason in joint.reasons:
+                    print(f"       {reason}")
+
+
+def _with_joints(article: Article, block: Block) -> str:
+    text, last = "", block.span.start
+    for joint in block.joints:
+        text += article.text[last : joint.at] + "⁞"
+        last = joint.at
+    return text + article.text[last : block.span.end]
+
+
+def show_findings(findings: Sequence[Finding]) -> None:
+    """Print what the doctor found."""
+    for f in findings:
+        print(f"{'ok ' if f.good else 'BAD'} {f.name}: {f.text}")
+        if f.advice:
+            print(f"      {f.advice}")

@@ -1,0 +1,136 @@
+"""`wenju doctor`: checks the model, the index, the corpus and the versions, and says what to do."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import metadata
+
+from api.settings import Settings
+from rag import __version__
+from rag.errors import IndexDamaged, WenjuError
+from rag.indexing import Progress
+from rag.pipeline import Pipeline
+
+_LIBRARIES = ("faiss-cpu", "bm25s", "jieba", "onnxruntime", "sentence-transformers", "fastapi")
+_LITTLE_DISK = 500 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at; `advice` says what to do about a bad one."""
+
+    name: str
+    good: bool
+    text: str
+    advice: str = ""
+
+    def json(self) -> dict[str, object]:
+        """As --json prints it."""
+        return {"name": self.name, "good": self.good, "text": self.text, "advice": self.advice}
+
+
+def examine(
+    settings: Settings, *, repair: bool = False, progress: Progress | None = None
+) -> list[Finding]:
+    """Look at everything that an archive needs to answer.
+
+    Args:
+        settings: where it is.
+        repair: rebuild the index from the corpus first.
+        progress: called as a repair goes on.
+    """
+    findings = [_versions(), _disk(settings)]
+    try:
+        pipeline = Pipeline(settings.config())
+    except WenjuError as error:
+        return [*findings, Finding("home", False, str(error))]
+    try:
+        if repair:
+            findings.append(_try("repair", lambda: _repair(pipeline, progress)))
+        checks: list[tuple[str, Callable[[], Finding]]] = [
+            ("corpus", lambda: _corpus(pipeline)),
+            ("model", lambda: _model(pipeline)),
+            ("index", lambda: _index(pipeline)),
+            ("agreement", lambda: _agreement(pipeline)),
+        ]
+        findings += [_try(name, check) for name, check in checks]
+    finally:
+        pipeline.close()
+    return findings
+
+
+def _try(name: str, check: Callable[[], Finding]) -> Finding:
+    """A check that cannot be made is a finding too: the error's own words say what to do."""
+    try:
+        return check()
+    except WenjuError as error:
+        return Finding(name, False, str(error))
+
+
+def _versions() -> Finding:
+    found = ", ".join(f"{name} {metadata.version(name)}" for name in _LIBRARIES)
+    return Finding(
+        "versions", True, f"wenju {__version__}, Python {platform.python_version()}, {found}"
+    )
+
+
+def _disk(settings: Settings) -> Finding:
+    place = next(p for p in (settings.home, *settings.home.resolve().parents) if p.exists())
+    free = shutil.disk_usage(place).free
+    text = f"{settings.home}, {free / 2**30:.1f} GiB free"
+    return Finding(
+        "home", free > _LITTLE_DISK, text, "" if free > _LITTLE_DISK else "Free some disk space."
+    )
+
+
+def _repair(pipeline: Pipeline, progress: Progress | None) -> Finding:
+    count = pipeline.rebuild(progress)
+    return Finding("repair", True, f"the index was rebuilt with {count:,} passages")
+
+
+def _corpus(pipeline: Pipeline) -> Finding:
+    problems = pipeline.corpus.check()
+    stats = pipeline.corpus.stats()
+    text = ", ".join(f"{count:,} {name}" for name, count in stats.items())
+    if problems:
+        return Finding("corpus", False, "; ".join(problems), "Put back a backup of corpus.sqlite.")
+    advice = "" if stats["articles"] else "`wenju add PATH` adds articles."
+    return Finding("corpus", True, text, advice)
+
+
+def _model(pipeline: Pipeline) -> Finding:
+    encoder = pipeline.encoder()
+    text = f"{encoder.name}, {encoder.dim} dimensions, {encoder.max_tokens} tokens a passage"
+    return Finding("model", True, f"{text}, fingerprint {encoder.fingerprint}")
+
+
+def _index(pipeline: Pipeline) -> Finding:
+    problems = list(_problems(pipeline))
+    if problems:
+        return Finding("index", False, "; ".join(problems), "`wenju doctor --repair` rebuilds it.")
+    stats = pipeline.snapshot().stats()
+    return Finding("index", True, ", ".join(f"{k} {v}" for k, v in stats.items()))
+
+
+def _problems(pipeline: Pipeline) -> Iterator[str]:
+    try:
+        yield from pipeline.store.verify()
+        snapshot = pipeline.snapshot()
+    except IndexDamaged as error:
+        yield str(error)
+        return
+    fingerprint = pipeline.encoder().fingerprint
+    if snapshot.generation and snapshot.model != fingerprint:
+        yield f"it was made with the model {snapshot.model}, but {fingerprint} is configured"
+
+
+def _agreement(pipeline: Pipeline) -> Finding:
+    indexed, held = pipeline.snapshot().groups(), pipeline.corpus.ids()
+    missing, extra = len(held - indexed), len(indexed - held)
+    if missing or extra:
+        text = f"{missing} articles are not in the index, {extra} in it are not in the corpus"
+        return Finding("agreement", False, text, "`wenju doctor --repair` mends it.")
+    return Finding("agreement", True, "the index holds just the corpus's articles")

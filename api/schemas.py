@@ -1,0 +1,271 @@
+"""The JSON of the HTTP API and of the command line's --json: one shape for both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from rag.errors import BadFilter
+from rag.types import (
+    Answer,
+    Article,
+    Citation,
+    Evidence,
+    FileReport,
+    Filters,
+    Span,
+    Turn,
+)
+
+Json = dict[str, Any]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FilterBody(_Strict):
+    """Which articles may answer; what is left out does not restrict."""
+
+    authors: list[str] = Field(default=[], max_length=50)
+    sources: list[str] = Field(default=[], max_length=50)
+    sections: list[str] = Field(default=[], max_length=50)
+    languages: list[Literal["zh", "en"]] = Field(default=[], max_length=2)
+    article_ids: list[str] = Field(default=[], max_length=1000)
+    date_from: str | None = Field(None, pattern=r"^\d{4}(-\d{2}(-\d{2})?)?$")
+    date_to: str | None = Field(None, pattern=r"^\d{4}(-\d{2}(-\d{2})?)?$")
+
+    def filters(self) -> Filters:
+        """As the pipeline takes them.
+
+        Raises:
+            BadFilter: the dates are the wrong way round.
+        """
+        if self.date_from and self.date_to and self.date_from > self.date_to:
+            raise BadFilter("The filter's date_from is after its date_to; change them round.")
+        return Filters(
+            authors=tuple(self.authors),
+            sources=tuple(self.sources),
+            sections=tuple(self.sections),
+            languages=tuple(self.languages),
+            article_ids=tuple(self.article_ids),
+            date_from=self.date_from,
+            date_to=self.date_to,
+        )
+
+
+class TurnBody(_Strict):
+    """An earlier question and its answer."""
+
+    question: str = Field(max_length=4096)
+    answer: str = Field(default="", max_length=65536)
+    article_ids: list[str] = Field(default=[], max_length=100)
+
+    def turn(self) -> Turn:
+        """As the pipeline takes it."""
+        return Turn(self.question, self.answer, tuple(self.article_ids))
+
+
+class SearchBody(_Strict):
+    """POST /v1/search."""
+
+    question: str
+    top_k: int | None = Field(None, ge=1, le=50)
+    filters: FilterBody = FilterBody()
+
+
+class AskBody(SearchBody):
+    """POST /v1/ask."""
+
+    history: list[TurnBody] = Field(default=[], max_length=50)
+    stream: bool = False
+    mode: Literal["auto", "extractive"] = "auto"
+    language: Literal["zh", "en"] | None = None
+
+
+class ErrorFacts(BaseModel):
+    """What went wrong."""
+
+    code: str
+    message: str
+    request_id: str
+
+
+class ErrorBody(BaseModel):
+    """The one shape of every error."""
+
+    error: ErrorFacts
+
+
+class ArticleBody(_Strict):
+    """POST /v1/articles as JSON: one article, or a file's text."""
+
+    name: str = Field("article.md", max_length=255, description="names the article's file")
+    text: str = Field(max_length=32 * 1024 * 1024)
+    kind: Literal["page", "article", "articles"] | None = None
+
+
+def head_json(article: Article) -> Json:
+    """An article without its text."""
+    return {
+        "id": article.id,
+        "title": article.title,
+        "authors": list(article.authors),
+        "affiliations": list(article.affiliations),
+        "published": article.published,
+        "source": article.source,
+        "page": article.page,
+        "section": article.section,
+        "language": article.language,
+        "url": f"/articles/{article.id}",
+        "original_url": article.url,
+        "paragraphs": len(article.paragraphs),
+    }
+
+
+def article_json(article: Article) -> Json:
+    """An article with its canonical text and its blocks; offsets count code points of `text`."""
+    blocks: list[Json] = []
+    paragraph = 0
+    for block in article.blocks:
+        is_body = block.kind.value == "body"
+        blocks.append(
+            {
+                "kind": block.kind.value,
+                "start": block.span.start,
+                "end": block.span.end,
+                "paragraph": paragraph if is_body else None,
+                "source_spans": [_span(p.source) for p in block.parts],
+                "joints": [
+                    {
+                        "at": j.at,
+                        "confidence": round(j.confidence, 4),
+                        "dropped": j.dropped,
+                        "reasons": list(j.reasons),
+                    }
+                    for j in block.joints
+                ],
+            }
+        )
+        paragraph += is_body
+    return {**head_json(article), "text": article.text, "blocks": blocks}
+
+
+def _span(span: Span) -> list[int]:
+    return [span.start, span.end]
+
+
+def evidence_json(evidence: Evidence) -> Json:
+    """One ranked passage."""
+    passage = evidence.passage
+    return {
+        "rank": evidence.rank,
+        "passage_id": passage.id,
+        "article": _place(evidence.article, passage.paragraph),
+        "paragraph": passage.paragraph,
+        "text": passage.text,
+        "start_char": passage.span.start,
+        "end_char": passage.span.end,
+        "score": round(evidence.score, 6),
+        "signals": {k: round(v, 6) for k, v in sorted(evidence.signals.items())},
+        "found_by": list(evidence.found_by),
+        "reprints": [{"article_id": r.article_id, "source": r.source} for r in evidence.reprints],
+    }
+
+
+def _place(article: Article, paragraph: int | None) -> Json:
+    """An article's head, its address leading to a paragraph."""
+    head = head_json(article)
+    if paragraph is not None:
+        head["url"] += f"#p{paragraph}"
+    return head
+
+
+def citation_json(citation: Citation) -> Json:
+    """One verified citation."""
+    return {
+        "number": citation.number,
+        "start": citation.start,
+        "end": citation.end,
+        "text": citation.text,
+        "article": _place(citation.article, citation.paragraph),
+        "paragraph": citation.paragraph,
+        "passage_id": citation.passage_id,
+        "quote": citation.quote,
+        "before": citation.before,
+        "after": citation.after,
+        "start_char": citation.span.start,
+        "end_char": citation.span.end,
+        "source_spans": [_span(s) for s in citation.source_spans],
+        "support": citation.support.value,
+        "score": round(citation.score, 4),
+    }
+
+
+def answer_json(answer: Answer) -> Json:
+    """A whole answer."""
+    return {
+        "id": answer.id,
+        "question": answer.question,
+        "standalone_question": answer.standalone_question,
+        "status": answer.status,
+        "answer": answer.text,
+        "short_answer": answer.short_answer,
+        "language": answer.language,
+        "citations": [citation_json(c) for c in answer.citations],
+        "passages": [evidence_json(e) for e in answer.evidence],
+        "coverage": {
+            "searched_passages": answer.coverage.searched_passages,
+            "from": answer.coverage.earliest,
+            "to": answer.coverage.latest,
+            "nearest": list(answer.coverage.nearest),
+        },
+        "receipt": dict(answer.receipt),
+        "timings_ms": dict(answer.timings_ms),
+        "notices": list(answer.notices),
+        "offset_unit": "codepoint",
+    }
+
+
+def report_json(report: FileReport) -> Json:
+    """What became of one file."""
+    return {
+        "file": report.uri,
+        "outcome": report.outcome,
+        "articles": list(report.articles),
+        "passages": report.passages,
+        "reason": report.reason,
+        "notices": list(report.notices),
+    }
+
+
+def page_json(articles: Sequence[Article]) -> Json:
+    """The articles of a file as `wenju pages --json` prints them."""
+    return {
+        "articles": [
+            {
+                "title": a.title,
+                "authors": list(a.authors),
+                "affiliations": list(a.affiliations),
+                "section": a.section,
+                "published": a.published,
+                "page": a.page,
+                "paragraphs": [b.span.of(a.text) for b in a.paragraphs],
+                "captions": [b.span.of(a.text) for b in a.blocks if b.kind.value == "caption"],
+                "unplaced": [b.span.of(a.text) for b in a.blocks if b.kind.value == "unplaced"],
+                "joints": [
+                    {
+                        "paragraph": number,
+                        "at": j.at - block.span.start,
+                        "confidence": round(j.confidence, 4),
+                        "dropped": j.dropped,
+                    }
+                    for number, block in enumerate(a.paragraphs)
+                    for j in block.joints
+                ],
+            }
+            for a in articles
+        ]
+    }

@@ -1,0 +1,89 @@
+"""Serves the application with uvicorn: logging, the first lines a person sees, a graceful end."""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+import sys
+import time
+
+import uvicorn
+
+from api.app import create_app
+from api.security import request_id
+from api.settings import Settings
+from rag.errors import BadInput
+from rag.pipeline import Pipeline
+
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line; what `extra` holds becomes fields. A line break cannot get in."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as JSON."""
+        facts: dict[str, object] = {
+            "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created)),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "event": record.getMessage(),
+        }
+        if name := request_id.get():
+            facts["request_id"] = name
+        facts |= {k: v for k, v in vars(record).items() if k not in _STANDARD}
+        if record.exc_info:
+            facts["error"] = self.formatException(record.exc_info)
+        return json.dumps(facts, ensure_ascii=True, default=str)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A bound socket, so that a taken port is told before anything slow.
+
+    Raises:
+        BadInput: the address cannot be bound.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((host, port))
+    except OSError as error:
+        sock.close()
+        reason = error.strerror or str(error)
+        raise BadInput(
+            f"Cannot serve on {host}:{port} ({reason}); choose another with --port or --host."
+        ) from error
+    return sock
+
+
+def serve(settings: Settings) -> None:
+    """Serve until SIGINT or SIGTERM; requests under way are finished.
+
+    Raises:
+        WenjuError: the archive or the model cannot be opened, or the address is taken.
+    """
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines())
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    sock = _listen(settings.host, settings.port)
+    pipeline = Pipeline(settings.config())
+    print("Loading the model ...", flush=True)
+    encoder = pipeline.encoder()
+    encoder.encode_queries(["预热"])
+    size = pipeline.snapshot().size
+    pipeline.tokenizer.tokens("预热")
+    app = create_app(settings, pipeline)
+    host, port = sock.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    print(f"Wenju 文据: {size:,} passages. Open http://{shown}:{port} (Ctrl-C ends)", flush=True)
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=20,
+        h11_max_incomplete_event_size=64 * 1024,
+    )
+    uvicorn.Server(config).run(sockets=[sock])

@@ -1,0 +1,395 @@
+"""The table of contents: how an article gets in, and how a question is answered.
+
+    an article: reader → pages → Corpus.put → chunk → encode → a new index generation
+    a question: converse → retrieve → answer → cite → Answer
+
+The corpus is the truth and the index its cache: whatever the two disagree about, `sync` mends.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.encode import Encoder, load_encoder
+from index.lock import WriterLock
+from index.store import Snapshot, Store
+from index.tokens import Tokenizer, fold
+from index.vectors import VectorCache
+from rag import answer, cite, converse, examples, indexing, pages, readers, retrieve
+from rag.config import Config
+from rag.corpus import Corpus
+from rag.errors import BadQuestion, HomeUnusable, UnreadableFile
+from rag.indexing import Progress
+from rag.language import language_of
+from rag.types import (
+    Answer,
+    Coverage,
+    Document,
+    Evidence,
+    FileReport,
+    Filters,
+    Question,
+    Turn,
+)
+
+ANSWER_EVIDENCE = 20
+"""Passages that the answer is drawn from: more than are shown, for questions over many articles."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened while a question is answered; exactly one field is set."""
+
+    status: str | None = None
+    evidence: tuple[Evidence, ...] | None = None
+    delta: str | None = None
+    answer: Answer | None = None
+
+
+class Pipeline:
+    """One archive: add to it, delete from it, ask it. Threads may share one.
+
+    Args:
+        config: where it is and how it is asked.
+        encoder: an encoder in place of the configured one.
+
+    Raises:
+        HomeUnusable: the home folder cannot be made or written.
+    """
+
+    def __init__(self, config: Config, encoder: Encoder | None = None) -> None:
+        self.config = config
+        try:
+            config.home.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise HomeUnusable(config.home, error.strerror or str(error)) from error
+        self.corpus = Corpus(config.home / "corpus.sqlite")
+        self.tokenizer = Tokenizer(config.dictionary)
+        self.store = Store(config.home / "index", self.tokenizer)
+        self.vectors = VectorCache(config.home / "vectors.sqlite")
+        self._encoder = encoder
+        self._snapshot: Snapshot | None = None
+        self._guard = threading.RLock()
+
+    def encoder(self) -> Encoder:
+        """The embedding model, loaded when it is first needed."""
+        with self._guard:
+            if self._encoder is None:
+                self._encoder = load_encoder(
+                    self.config.model, cache_dir=self.config.cache, threads=self.config.threads
+                )
+            return self._encoder
+
+    def snapshot(self) -> Snapshot:
+        """The newest generation of the index, also when another process has written it."""
+        with self._guard:
+            if self._snapshot is None or self.store.changed(self._snapshot):
+                self._snapshot = self.store.open()
+            return self._snapshot
+
+    def close(self) -> None:
+        """Close the files."""
+        self.corpus.close()
+        self.vectors.close()
+
+    # An article's path
+
+    def add(
+        self,
+        paths: Sequence[Path],
+        *,
+        kind: str | None = None,
+        restore: bool = False,
+        progress: Progress | None = None,
+    ) -> list[FileReport]:
+        """Add files and folders; every file is reported, whatever became of it.
+
+        Args:
+            paths: files, and folders to walk.
+            kind: "page", "article" or "articles" where it is known; None to recognise it.
+            restore: bring back articles that had been deleted.
+            progress: called as the work goes on.
+
+        Raises:
+            ArchiveBusy: another process is writing to this home.
+        """
+        files, reports = readers.find_files(paths)
+        with WriterLock(self.config.home):
+            for number, path in enumerate(files, 1):
+                reports.append(
+                    self._put(str(path), lambda p=path: readers.read_path(p), kind, restore)
+                )
+                if progress:
+                    progress("read", number, len(files))
+            self.sync(progress)
+        return [self._counted(r) for r in reports]
+
+    def add_upload(
+        self, name: str, data: bytes, *, kind: str | None = None, restore: bool = False
+    ) -> FileReport:
+        """Add one file by its name and content.
+
+        Raises:
+            ArchiveBusy: another process is writing to this home.
+        """
+        with WriterLock(self.config.home):
+            report = self._put(name, lambda: readers.read_bytes(name, data), kind, restore)
+            self.sync()
+        return self._counted(report)
+
+    def _put(
+        self, uri: str, read: Callable[[], Document], kind: str | None, restore: bool
+    ) -> FileReport:
+        """Read one file and hold its articles; a file that cannot be read becomes a report."""
+        try:
+            document = read()
+            if kind:  # the same bytes read in another way are another document
+                stamp = f"{kind}:{document.content_hash}"
+                document = replace(document, content_hash=stamp)
+            held = self.corpus.unchanged(document.uri, document.content_hash)
+            if held is not None and not restore:
+                return FileReport(document.uri, "unchanged", held)
+            articles = pages.articles(document, kind=kind)
+        except UnreadableFile as error:
+            return FileReport(uri, "failed", reason=error.reason)
+        if not articles:
+            return FileReport(uri, "failed", reason="holds no text that could be an article")
+        put = self.corpus.put(document, articles, now=_now(), restore=restore)
+        notices = ("deleted articles were kept out; --restore brings them back",)
+        return FileReport(
+            document.uri, put.outcome, put.articles, notices=notices if put.kept_out else ()
+        )
+
+    def _counted(self, report: FileReport) -> FileReport:
+        return replace(report, passages=self.corpus.count_passages(report.articles))
+
+    def delete(self, article_id: str) -> None:
+        """Take an article out of the corpus and the index.
+
+        Raises:
+            NotFound: there is no such article.
+            ArchiveBusy: another process is writing to this home.
+        """
+        with WriterLock(self.config.home):
+            self.corpus.delete(article_id, now=_now())
+            self.sync()
+
+    def sync(self, progress: Progress | None = None) -> int:
+        """Make the index hold just what the corpus holds; the caller has the writer lock.
+
+        Returns:
+            How many passages were added.
+        """
+        snapshot, added = indexing.sync(
+            self.corpus, self.store, self.snapshot(), self.encoder, self.vectors, progress
+        )
+        with self._guard:
+            self._snapshot = snapshot
+        return added
+
+    def rebuild(self, progress: Progress | None = None) -> int:
+        """Make the index anew from the corpus, under the model configured now.
+
+        Returns:
+            How many passages it holds.
+        """
+        encoder = self.encoder()
+        with WriterLock(self.config.home):
+            entries, rows = indexing.encode_articles(
+                sorted(self.corpus.ids()), self.corpus, encoder, self.vectors, progress
+            )
+            made = self.store.rebuild(entries=entries, vectors=rows, model=encoder.fingerprint)
+        with self._guard:
+            self._snapshot = made
+        return len(entries)
+
+    # A question's path
+
+    def search(
+        self, question: str, *, top_k: int | None = None, filters: Filters | None = None
+    ) -> tuple[Evidence, ...]:
+        """The passages that fit a question, best first.
+
+        Raises:
+            BadQuestion: the question is empty or too long.
+        """
+        text = self.checked(question)
+        snapshot = self.snapshot()
+        if not snapshot.size:
+            return ()
+        return self._retrieve(
+            self._encoded(text, snapshot), snapshot, top_k or self.config.top_k, filters
+        )
+
+    def ask(
+        self,
+        question: str,
+        *,
+        history: Sequence[Turn] = (),
+        top_k: int | None = None,
+        filters: Filters | None = None,
+        language: str | None = None,
+    ) -> Answer:
+        """Answer a question: the last event of `stream`, which see."""
+        events = self.stream(
+            question, history=history, top_k=top_k, filters=filters, language=language
+        )
+        return next(e.answer for e in events if e.answer is not None)
+
+    def stream(
+        self,
+        question: str,
+        *,
+        history: Sequence[Turn] = (),
+        top_k: int | None = None,
+        filters: Filters | None = None,
+        language: str | None = None,
+    ) -> Iterator[Event]:
+        """Answer a question step by step; the last event holds the verified answer.
+
+        Args:
+            question: at most `Config.max_question` characters.
+            history: earlier turns, oldest first.
+            top_k: passages to show.
+            filters: which articles may answer.
+            language: "zh" or "en" for the words around the quotes; None: the question's.
+
+        Raises:
+            BadQuestion: the question is empty or too long.
+            ModelMismatch: the index was made with another model.
+        """
+        text = self.checked(question)
+        clock = _Clock()
+        yield Event(status="retrieve")
+        standalone = converse.standalone(text, history)
+        snapshot = self.snapshot()
+        evidence: tuple[Evidence, ...] = ()
+        shown = top_k or self.config.top_k
+        asked = Question(standalone, np.empty(0, np.float32))
+        if snapshot.size:
+            asked = self._encoded(standalone, snapshot)
+            clock.lap("encode")
+            evidence = self._retrieve(asked, snapshot, max(shown, ANSWER_EVIDENCE), filters)
+        clock.lap("retrieve")
+        yield Event(evidence=evidence[:shown])
+        yield Event(status="answer")
+        language = language or language_of(standalone)
+        draft = answer.draft(asked, evidence, self._tools(), language=language)
+        clock.lap("answer")
+        articles = {e.article.id: e.article for e in evidence}
+        words, citations = cite.verify(draft, articles, evidence)
+        clock.lap("cite")
+        yield Event(delta=words)
+        yield Event(
+            answer=Answer(
+                id=uuid.uuid4().hex,
+                question=text,
+                standalone_question=standalone,
+                status=draft.status,
+                text=words,
+                short_answer=draft.short_answer,
+                language=language,
+                citations=citations,
+                evidence=evidence[:shown],
+                coverage=self._coverage(snapshot, evidence, filters),
+                receipt=_receipt(snapshot, evidence[:shown]),
+                timings_ms=clock.laps,
+            )
+        )
+
+    def examples(self, language: str) -> list[str]:
+        """A few questions, in "zh" or "en", that this archive can be asked."""
+        articles, _ = self.corpus.listing(limit=12)
+        return examples.examples(articles, language)
+
+    def checked(self, question: str) -> str:
+        """The question on one line.
+
+        Raises:
+            BadQuestion: the question is empty or too long.
+        """
+        text = " ".join(question.split())
+        limit = self.config.max_question
+        if not text:
+            raise BadQuestion("The question is empty; type what you want to know.")
+        if len(text) > limit:
+            raise BadQuestion(
+                f"The question has {len(text):,} characters; shorten it to at most {limit:,}."
+            )
+        return text
+
+    def _encoded(self, text: str, snapshot: Snapshot) -> Question:
+        encoder = self.encoder()
+        indexing.check_model(snapshot, encoder)
+        return Question(text, encoder.encode_queries([text])[0])
+
+    def _retrieve(
+        self, question: Question, snapshot: Snapshot, top_k: int, filters: Filters | None
+    ) -> tuple[Evidence, ...]:
+        return tuple(
+            retrieve.retrieve(
+                question,
+                snapshot,
+                self.corpus,
+                self._sentence_vectors,
+                top_k=top_k,
+                filters=filters,
+            )
+        )
+
+    def _sentence_vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        return self.vectors.encode(self.encoder(), texts)
+
+    def _tools(self) -> answer.Tools:
+        return answer.Tools(
+            sentence_vectors=self._sentence_vectors,
+            tokens=self.tokenizer.query_tokens,
+            question_vectors=lambda texts: self.encoder().encode_queries(texts),
+            fold=fold,
+        )
+
+    def _coverage(
+        self, snapshot: Snapshot, evidence: Sequence[Evidence], filters: Filters | None
+    ) -> Coverage:
+        chosen = self.corpus.select(filters) if filters else None
+        count = snapshot.size if chosen is None else self.corpus.count_passages(chosen)
+        earliest, latest = self.corpus.dates(chosen)
+        return Coverage(count, earliest, latest, tuple(e.passage.id for e in evidence[:3]))
+
+
+class _Clock:
+    """Milliseconds by step."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, step: str) -> None:
+        now = time.perf_counter()
+        self.laps[step] = round((now - self._last) * 1000, 2)
+        self._last = now
+
+
+def _receipt(snapshot: Snapshot, evidence: Sequence[Evidence]) -> dict[str, object]:
+    """What was read to give the answer, so that it can be checked later."""
+    return {
+        "generation": snapshot.generation,
+        "model": snapshot.model,
+        "passages": {
+            e.passage.id: hashlib.sha256(e.passage.text.encode()).hexdigest() for e in evidence
+        },
+    }
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
