@@ -67,3 +67,35 @@ class ModelUnavailable(WenjuError):
 
 class BadInput(WenjuError):
     """What the caller gave cannot be used; the text says why and what to do."""
+
+
+class TokenizerMismatch(WenjuError):
+    """The index's words were cut by other rules, or with another word list, than the ones now."""
+
+    def __init__(self, indexed: str, configured: str) -> None:
+        self.indexed = indexed
+        self.configured = configured
+        super().__init__(
+            "This index was made with another word list or other rules for cutting words "
+            f"({indexed}, now {configured}); give the same --dict as before, or run "
+            "`wenju doctor --repair` to index the archive again."
+        )
+
+
+class IndexUnwritable(WenjuError):
+    """A file of the index could not be written; what was there before is untouched.
+
+    Attributes:
+        path: the index's folder.
+        reason: what the system said ("No space left on device").
+    """
+
+    retryable = True
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(
+            f"The index {path} could not be written ({reason}); the archive is as it was before. "
+            "Make room or give write permission, and try again."
+        )

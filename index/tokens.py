@@ -39,23 +39,25 @@ _PIECES = re.compile(
 _PART = re.compile(r"[^\W_]+")
 _POSSESSIVE = re.compile(r"['’](?:s|t|d|m|re|ve|ll)$")
 
-STOP_WORDS = frozenset(
-    # Chinese: particles, pronouns, prepositions, conjunctions, question words.
-    """
-    的 了 着 地 得 之 所 者 们 吗 呢 吧 啊 呀 嘛 哦 么 与 和 及 以及 并 并且 而 而且 或 或者 但 但是 却 则 且
-    是 为 在 于 由 从 向 往 对 对于 关于 把 被 将 让 使 给 以 因 因为 因此 所以 如果 虽然 即 即使 若 也 都 还
-    又 就 才 很 更 最 太 再 已 已经 曾 曾经 正在 其 其中 其他 该 此 这 那 这个 那个 这些 那些 这样 那样 这里
-    那里 它 他 她 我 你 您 我们 你们 他们 她们 它们 自己 什么 哪 哪个 哪些 哪里 哪儿 哪位 哪种 谁 怎么 怎样 如何 为何
-    为什么 多少 几 几个 是否 有 会 能 可 可以 请问 请 吗 来 去 到 时 时候 后 前 中 上 下 里 等 个 一个 一种 某 某个
-    """.split()
-) | frozenset(
-    """
-    a an the and or but if of at by for with about into through to from in on as is are was were be been being
-    am do does did doing have has had having it its this that these those he she they them his her their theirs
-    we us our you your i me my what which who whom whose when where why how there here than then so such not no
-    nor only own same too very can will just should would could may might must also
-    """.split()
-)
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+# Particles, pronouns, prepositions, conjunctions and question words.
+STOP_WORDS = _words("""
+    的 了 着 地 得 之 所 者 们 吗 呢 吧 啊 呀 嘛 哦 么 与 和 及 以及 并 并且 而 而且 或 或者 但
+    但是 却 则 且 是 为 在 于 由 从 向 往 对 对于 关于 把 被 将 让 使 给 以 因 因为 因此 所以 如果
+    虽然 即 即使 若 也 都 还 又 就 才 很 更 最 太 再 已 已经 曾 曾经 正在 其 其中 其他 该 此 这 那
+    这个 那个 这些 那些 这样 那样 这里 那里 它 他 她 我 你 您 我们 你们 他们 她们 它们 自己 什么
+    哪 哪个 哪些 哪里 哪儿 哪位 哪种 谁 怎么 怎样 如何 为何 为什么 多少 几 几个 是否 有 会 能 可
+    可以 请问 请 来 去 到 时 时候 后 前 中 上 下 里 等 个 一个 一种 某 某个
+    a an the and or but if of at by for with about into through to from in on as is are was were
+    be been being am do does did doing have has had having it its this that these those he she
+    they them his her their theirs we us our you your i me my what which who whom whose when
+    where why how there here than then so such not no nor only own same too very can will just
+    should would could may might must also
+""")
 
 
 @lru_cache(maxsize=1)
@@ -127,8 +129,8 @@ class Tokenizer:
         self._jieba: jieba.Tokenizer | None = None
         rules = f"{RULES} {jieba.__version__} {opencc.__version__} {sorted(self._words.items())}"
         self.fingerprint = hashlib.sha256(rules.encode()).hexdigest()[:16]
-        # jieba is given Han characters only, so a user's word with other characters (T恤, 5G基站) is
-        # found before it is called.
+        # jieba is given Han characters only, so a user's word with other characters (T恤, 5G基站)
+        # is found before it is called.
         mixed = [w for w in self._words if not re.fullmatch(f"[{_HAN}]+", w)]
         mixed.sort(key=len, reverse=True)
         self._mixed = re.compile("|".join(map(re.escape, mixed))) if mixed else None

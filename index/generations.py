@@ -1,0 +1,185 @@
+"""Which generation is the current one: CURRENT, the manifests, and what may be thrown away.
+
+Layout of the index's folder:
+
+    CURRENT                  sealed JSON: the last KEPT generations, newest first, with the size and
+                             SHA-256 of each one's manifest; replaced last of all
+    gen-00000012-1a2b3c4d/   manifest.json (sealed JSON: model, segments, the checksum of each of
+                             their files) and, for a segment with deleted rows, dead-SEGMENT.npy
+    seg-5e6f7a8b9c0d1e2f/    one immutable segment, shared by the generations that name it
+    .tmp-…                   being written, or left by a writer that was killed
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from index.errors import IndexDamaged
+from index.files import check_file, replace_file, seal, unseal
+from index.segment import Marks
+
+logger = logging.getLogger(__name__)
+
+FORMAT = 1
+KEPT = 3
+
+_NAME = re.compile(r"gen-(\d{8,})-[0-9a-f]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A generation's folder and the mark of its manifest."""
+
+    number: int
+    name: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a generation consists of.
+
+    Attributes:
+        number: its generation.
+        model: the encoder's fingerprint.
+        tokenizer: the tokeniser's fingerprint.
+        dim: the vectors' width, 0 while there are none.
+        segments: their names and their files' marks.
+        dead: the marks of this generation's own files, by segment.
+    """
+
+    number: int
+    model: str
+    tokenizer: str
+    dim: int
+    segments: Mapping[str, Marks]
+    dead: Marks
+
+    def sealed(self) -> bytes:
+        """As it is written."""
+        return seal(
+            {
+                "format": FORMAT,
+                "number": self.number,
+                "model": self.model,
+                "tokenizer": self.tokenizer,
+                "dim": self.dim,
+                "segments": self.segments,
+                "dead": self.dead,
+            }
+        )
+
+
+def new_name(kind: str) -> str:
+    """A name nobody has used: what a killed writer left must not stand in the next one's way."""
+    return f"{kind}-{secrets.token_hex(8)}"
+
+
+def read_manifest(home: Path, name: str) -> Manifest:
+    """A generation's manifest.
+
+    Raises:
+        IndexDamaged: it is not what was written.
+        FileNotFoundError: it is missing.
+    """
+    path = home / name / "manifest.json"
+    facts = _readable(path, unseal(path, path.read_bytes()))
+    return Manifest(
+        number=facts["number"],
+        model=facts["model"],
+        tokenizer=facts["tokenizer"],
+        dim=facts["dim"],
+        segments={name: _marks(files) for name, files in facts["segments"].items()},
+        dead=_marks(facts["dead"]),
+    )
+
+
+def current_contents(home: Path) -> bytes | None:
+    """CURRENT as it stands, None where there is none."""
+    try:
+        return (home / "CURRENT").read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+def named_in(home: Path, contents: bytes | None) -> list[Reference]:
+    """The generations that CURRENT names, newest first; none when there is no CURRENT.
+
+    Raises:
+        IndexDamaged: it is not what was written.
+    """
+    if contents is None:
+        return []
+    path = home / "CURRENT"
+    facts = _readable(path, unseal(path, contents))
+    return [Reference(g["number"], g["name"], g["size"], g["sha256"]) for g in facts["generations"]]
+
+
+def write_current(home: Path, generations: Sequence[Reference], model: str) -> None:
+    """Make the first of them the current one: the moment of the commit."""
+    facts = {
+        "format": FORMAT,
+        "model": model,
+        "generations": [
+            {"number": g.number, "name": g.name, "size": g.size, "sha256": g.sha256}
+            for g in generations[:KEPT]
+        ],
+    }
+    replace_file(home / "CURRENT", seal(facts))
+
+
+def check_manifest(home: Path, reference: Reference) -> None:
+    """Compare a manifest with what CURRENT says of it."""
+    check_file(home / reference.name / "manifest.json", reference.size, reference.sha256)
+
+
+def on_disk(home: Path) -> list[str]:
+    """The generations' folders, highest number first, whether or not CURRENT names them."""
+    names = [p.name for p in home.iterdir() if _NAME.fullmatch(p.name)] if home.is_dir() else []
+    return sorted(names, key=lambda n: (number_of(n), n), reverse=True)
+
+
+def number_of(name: str) -> int:
+    """The generation's number, from its folder's name."""
+    match = _NAME.fullmatch(name)
+    return int(match[1]) if match else 0
+
+
+def collect_garbage(home: Path, generations: Iterable[Reference]) -> None:
+    """Unlink what no kept generation needs; readers that have it open are not disturbed.
+
+    A folder that cannot be removed is logged and tried again at the next commit.
+    """
+    kept: set[str] = set()
+    for reference in generations:
+        kept.add(reference.name)
+        try:
+            kept.update(read_manifest(home, reference.name).segments)
+        except (IndexDamaged, FileNotFoundError) as error:
+            # Nothing can be opened through it, so what only it names is of no use.
+            logger.warning("index_generation_lost", extra={"reason": str(error)})
+    for path in home.iterdir():
+        ours = path.name.startswith((".tmp-", "gen-", "seg-"))
+        if ours and path.name not in kept:
+            try:
+                shutil.rmtree(path)
+            except OSError as error:
+                logger.warning("index_garbage_left", extra={"reason": str(error)})
+
+
+def _readable(path: Path, facts: dict[str, Any]) -> dict[str, Any]:
+    if facts.get("format") != FORMAT:
+        raise IndexDamaged(path, f"format {facts.get('format')} is not {FORMAT}")
+    return facts
+
+
+def _marks(files: Mapping[str, Sequence[Any]]) -> Marks:
+    return {name: (int(size), str(sha256)) for name, (size, sha256) in files.items()}

@@ -1,0 +1,92 @@
+"""BM25 over the postings of all segments together; higher is better.
+
+The formula is Lucene's, as bm25s calls it (Robertson & Zaragoza, 2009, The Probabilistic Relevance
+Framework; Kamphuis et al., 2020, Which BM25 Do You Mean?):
+
+    idf(t)   = ln(1 + (N - df + 0.5) / (df + 0.5))
+    score(d) = sum over the question's tokens of
+               idf(t) * tf / (tf + K1 * (1 - B + B * dl / avgdl))
+
+with tf and dl counting a context token CONTEXT times, and N, df and avgdl counted over the live
+rows of the whole collection at the moment of asking, so that a score never depends on how rows
+are spread over segments or on rows that were deleted.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import log
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.columns import Columns
+
+K1 = 1.5
+B = 0.75
+CONTEXT = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One segment as BM25 sees it.
+
+    Attributes:
+        columns: the segment's.
+        live: bool, (n,); None when every row is alive.
+        lengths: float32, (n,): tokens of each row, context weighed.
+        total: the live rows' lengths together.
+        count: the live rows.
+    """
+
+    columns: Columns
+    live: NDArray[np.bool_] | None
+    lengths: NDArray[np.float32]
+    total: float
+    count: int
+
+
+def field(columns: Columns, live: NDArray[np.bool_] | None) -> Field:
+    """Count a segment's lengths once, for all questions."""
+    rows = columns.rows
+    lengths = (rows["text"] + CONTEXT * rows["context"]).astype(np.float32)
+    kept = lengths if live is None else lengths[live]
+    return Field(columns, live, lengths, float(kept.sum(dtype=np.float64)), len(kept))
+
+
+def scores(fields: Sequence[Field], tokens: Sequence[str]) -> list[NDArray[np.float32]]:
+    """The score of every row of every segment; 0 where no token stands, or the row is dead.
+
+    Args:
+        fields: all segments.
+        tokens: the question's; one that stands twice counts twice.
+    """
+    rows = sum(f.count for f in fields)
+    out = [np.zeros(len(f.lengths), np.float32) for f in fields]
+    if not rows:
+        return out
+    mean = sum(f.total for f in fields) / rows or 1.0
+    base, slope = np.float32(K1 * (1 - B)), np.float32(K1 * B / mean)
+    for token, times in Counter(t.encode("utf-8", "surrogatepass") for t in tokens).items():
+        found = [_postings(f, token) for f in fields]
+        df = sum(map(len, found))
+        if not df:
+            continue
+        weight = np.float32(times * log(1 + (rows - df + 0.5) / (df + 0.5)))
+        for f, postings, score in zip(fields, found, out, strict=True):
+            place = postings["row"]
+            tf = postings["text"] + np.float32(CONTEXT) * postings["context"]
+            score[place] += weight * tf / (tf + base + slope * f.lengths[place])
+    return out
+
+
+def _postings(field: Field, token: bytes) -> NDArray[np.void]:
+    """The live rows that hold a token."""
+    columns = field.columns
+    number = columns.vocabulary.find(token)
+    if number < 0:
+        return columns.postings[:0]
+    found = columns.postings[columns.starts[number] : columns.starts[number + 1]]
+    return found if field.live is None else found[field.live[found["row"]]]
