@@ -1,0 +1,152 @@
+"""The sample articles, the gold of the two sample pages, and the questions on them agree."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import frontmatter
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+ARTICLES = sorted(path for path in (ROOT / "articles").iterdir() if path.suffix in {".md", ".txt"})
+PAGES = ("page-a", "page-b")
+SINGLE = [path for path in ARTICLES if path.stem not in PAGES]
+QUESTIONS = ROOT / "eval" / "data" / "sample-questions.jsonl"
+TYPES = {
+    "factoid",
+    "list",
+    "definition",
+    "how_why",
+    "attribution",
+    "multi_article",
+    "unanswerable",
+}
+LANGUAGES = {"zh", "zh-Hant", "en"}
+CHINESE_KEYS = {"标题": "title", "作者": "authors", "日期": "date", "来源": "source"}
+
+
+def squash(text: str) -> str:
+    return re.sub(r"\s+", "", text)
+
+
+def metadata(path: Path) -> dict[str, Any]:
+    raw = frontmatter.loads(path.read_text(encoding="utf8")).metadata
+    keys = {**CHINESE_KEYS, "author": "authors", "栏目": "section"}
+    return {keys.get(key, key): value for key, value in raw.items()}
+
+
+def body(path: Path) -> list[str]:
+    """The body's paragraphs: no headings, no indentation, hard-wrapped Latin lines joined."""
+    blocks = re.split(r"\n\s*\n", frontmatter.loads(path.read_text(encoding="utf8")).content)
+    joined = (" ".join(line.strip("　 ") for line in block.splitlines()) for block in blocks)
+    return [block for block in joined if block and not block.startswith("#")]
+
+
+def gold(page: str) -> list[dict[str, Any]]:
+    text = (ROOT / "tests" / "data" / f"{page}.json").read_text(encoding="utf8")
+    return json.loads(text)["articles"]
+
+
+def page_pieces(page: str) -> list[str]:
+    text = (ROOT / "articles" / f"{page}.txt").read_text(encoding="utf8")
+    return [p for p in re.split(r"\n\s*\n", frontmatter.loads(text).content) if p.strip()]
+
+
+def paragraphs_of(article: str) -> list[str]:
+    page, _, number = article.partition(":")
+    if number:
+        return gold(page)[int(number) - 1]["paragraphs"]
+    path = next((path for path in SINGLE if path.stem == article), None)
+    assert path is not None, f"no sample article is called {article}"
+    return body(path)
+
+
+def questions() -> list[dict[str, Any]]:
+    return [json.loads(line) for line in QUESTIONS.read_text(encoding="utf8").splitlines()]
+
+
+def test_there_are_enough_articles_in_each_language() -> None:
+    english = [path for path in SINGLE if path.stem.startswith("en-")]
+    assert len(SINGLE) - len(english) >= 12
+    assert len(english) >= 4
+
+
+@pytest.mark.parametrize("path", SINGLE, ids=lambda path: path.stem)
+def test_a_sample_article_says_who_wrote_it_when_and_where(path: Path) -> None:
+    meta = metadata(path)
+    assert {"title", "authors", "date", "source"} <= meta.keys()
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d", str(meta["date"]))
+    assert re.search("样报|样刊|樣報|Sample", str(meta["source"]))
+    assert 4 <= len(body(path)) <= 9
+
+
+def test_the_reprint_holds_only_sentences_of_the_original() -> None:
+    reprint = body(ROOT / "articles" / "china-europe-100000-reprint.txt")
+    original = "".join(body(ROOT / "articles" / "china-europe-100000.md"))
+    sentences = [s for p in reprint for s in re.findall(r"[^。]+。", p)]
+    assert [sentence for sentence in sentences if sentence not in original] == []
+    assert len("".join(reprint)) < len(original)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_has_exactly_the_characters_of_its_gold_and_the_doubled_ones(page: str) -> None:
+    articles = gold(page)
+    true = Counter[str]()
+    for article in articles:
+        heads = (article["title"], article["byline"], article["affiliation_line"])
+        true.update(squash("".join(filter(None, (*heads, *article["paragraphs"])))))
+        true.update(article["paragraphs"][at][cut - 1] for at, cut in article["doubled"])
+    assert Counter(squash("".join(page_pieces(page)))) == true
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_pieces_of_a_page_tile_the_paragraphs_in_order(page: str) -> None:
+    pieces = page_pieces(page)
+    breaks = 0
+    for article in gold(page):
+        doubled = {(at, cut) for at, cut in article["doubled"]}
+        last = -1
+        for at, paragraph in enumerate(article["paragraphs"]):
+            cut = 0
+            while cut < len(paragraph):
+                lead = paragraph[cut - 1] if (at, cut) in doubled else ""
+                found = [
+                    (number, piece)
+                    for number, piece in enumerate(pieces)
+                    if (lead + paragraph[cut:]).startswith(piece)
+                ]
+                assert len(found) == 1, paragraph[cut : cut + 20]
+                number, piece = found[0]
+                assert number > last
+                last = number
+                cut += len(piece) - len(lead)
+                breaks += cut < len(paragraph)
+    assert breaks >= 10
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_has_the_difficulties_of_a_real_one(page: str) -> None:
+    articles = gold(page)
+    assert sum(article["title"] is None for article in articles) == 1
+    assert any(article["doubled"] for article in articles)
+    assert any(article["soft_breaks"] for article in articles)
+    for article in articles:
+        for at, cut in article["soft_breaks"]:
+            assert article["paragraphs"][at][cut - 1] in "。！？；”"
+        for author in article["authors"]:
+            assert author in article["byline"]
+        for affiliation in article["affiliations"]:
+            assert affiliation in article["affiliation_line"]
+    pieces = page_pieces(page)
+    late = [
+        article
+        for article in articles
+        if article["title"]
+        and article["byline"]
+        and pieces.index(article["title"]) > pieces.index(article["byline"]) + 1
+    ]
+    assert late, "one title stands after the start of its body"
