@@ -399,8 +399,12 @@ class Corpus:
         """
         where, values = _conditions(filters or Filters())
         for word in query.split():
-            where += " AND (title LIKE ? OR authors LIKE ? OR source LIKE ?)"
-            values += [f"%{word}%"] * 3
+            # instr, not LIKE: a % in a title is a character like any other
+            where += (
+                " AND instr(lower(coalesce(title, '') || char(10) || authors || char(10)"
+                " || coalesce(source, '')), lower(?))"
+            )
+            values.append(word)
         with self._connection() as db:
             total = db.execute(f"SELECT count(*) FROM articles WHERE {where}", values).fetchone()[0]
             rows = db.execute(

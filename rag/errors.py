@@ -9,8 +9,10 @@
     ├── ArchiveBusy            another process is writing (retryable)
     ├── IndexDamaged           a file of the index is missing or changed
     ├── CorpusDamaged          the SQLite file cannot be read
+    ├── IndexUnwritable        a file of the index cannot be written (retryable)
     ├── HomeUnusable           the home folder cannot be made, read or written
     ├── ModelMismatch          the index was made with another model
+    ├── TokenizerMismatch      the index was made with another word list
     └── ModelUnavailable       the embedding model cannot be built or loaded
 
 "No answer" is a value (`Answer.status == "no_evidence"`), not an exception.
@@ -24,8 +26,10 @@ from index.errors import (
     ArchiveBusy,
     BadInput,
     IndexDamaged,
+    IndexUnwritable,
     ModelMismatch,
     ModelUnavailable,
+    TokenizerMismatch,
     WenjuError,
 )
 
@@ -37,9 +41,11 @@ __all__ = [
     "CorpusDamaged",
     "HomeUnusable",
     "IndexDamaged",
+    "IndexUnwritable",
     "ModelMismatch",
     "ModelUnavailable",
     "NotFound",
+    "TokenizerMismatch",
     "UnreadableFile",
     "WenjuError",
 ]

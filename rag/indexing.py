@@ -26,11 +26,10 @@ _ARTICLES_A_TIME = 500  # bounds what is held in memory while an archive is cut 
 def sync(
     corpus: Corpus,
     store: Store,
-    snapshot: Snapshot,
     encoder: Callable[[], Encoder],
     vectors: VectorCache,
     progress: Progress | None = None,
-) -> tuple[Snapshot, int]:
+) -> int:
     """Add to the index what only the corpus holds, and take out what it holds no more.
 
     The caller has the writer lock. Nothing is encoded whose text was encoded before.
@@ -38,29 +37,30 @@ def sync(
     Args:
         corpus: the truth.
         store: the index.
-        snapshot: its newest generation.
         encoder: gives the model; called only when there is something to add.
         vectors: the vectors made so far.
         progress: called as encoding goes on.
 
     Returns:
-        The newest generation, and how many passages were added.
+        How many passages were added.
 
     Raises:
         ModelMismatch: the index was made with another model.
     """
+    snapshot = store.open()
     indexed, wanted = snapshot.groups(), corpus.ids()
     gone, new = indexed - wanted, sorted(wanted - indexed)
     if not gone and not new:
-        return snapshot, 0
+        return 0
     if not new:
         none = np.empty((0, snapshot.dim), np.float32)
-        return store.commit(add=(), vectors=none, remove_groups=gone, model=snapshot.model), 0
+        store.commit(add=(), vectors=none, remove_groups=gone, model=snapshot.model)
+        return 0
     model = encoder()
     check_model(snapshot, model)
     entries, rows = encode_articles(new, corpus, model, vectors, progress)
-    made = store.commit(add=entries, vectors=rows, remove_groups=gone, model=model.fingerprint)
-    return made, len(entries)
+    store.commit(add=entries, vectors=rows, remove_groups=gone, model=model.fingerprint)
+    return len(entries)
 
 
 def check_model(snapshot: Snapshot, encoder: Encoder) -> None:

@@ -78,7 +78,6 @@ class Pipeline:
         self.store = Store(config.home / "index", self.tokenizer)
         self.vectors = VectorCache(config.home / "vectors.sqlite")
         self._encoder = encoder
-        self._snapshot: Snapshot | None = None
         self._guard = threading.RLock()
 
     def encoder(self) -> Encoder:
@@ -92,10 +91,7 @@ class Pipeline:
 
     def snapshot(self) -> Snapshot:
         """The newest generation of the index, also when another process has written it."""
-        with self._guard:
-            if self._snapshot is None or self.store.changed(self._snapshot):
-                self._snapshot = self.store.open()
-            return self._snapshot
+        return self.store.open()
 
     def close(self) -> None:
         """Close the files."""
@@ -190,12 +186,7 @@ class Pipeline:
         Returns:
             How many passages were added.
         """
-        snapshot, added = indexing.sync(
-            self.corpus, self.store, self.snapshot(), self.encoder, self.vectors, progress
-        )
-        with self._guard:
-            self._snapshot = snapshot
-        return added
+        return indexing.sync(self.corpus, self.store, self.encoder, self.vectors, progress)
 
     def rebuild(self, progress: Progress | None = None) -> int:
         """Make the index anew from the corpus, under the model configured now.
@@ -208,9 +199,7 @@ class Pipeline:
             entries, rows = indexing.encode_articles(
                 sorted(self.corpus.ids()), self.corpus, encoder, self.vectors, progress
             )
-            made = self.store.rebuild(entries=entries, vectors=rows, model=encoder.fingerprint)
-        with self._guard:
-            self._snapshot = made
+            self.store.rebuild(entries=entries, vectors=rows, model=encoder.fingerprint)
         return len(entries)
 
     # A question's path
