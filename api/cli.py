@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -27,6 +27,11 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+)
+
+# The base of typer's usage errors; typer exports only its subclass by a public name.
+_USAGE_ERRORS: type[typer.BadParameter] = next(  # so typed for its format_message()
+    c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException"
 )
 
 Home = Annotated[Path | None, typer.Option(help="Folder of the archive [default: ./wenju-data].")]
@@ -54,14 +59,20 @@ def main() -> None:
     debug = "--debug" in sys.argv
     arguments = [a for a in sys.argv[1:] if a != "--debug"]
     try:
-        status = app(arguments, standalone_mode=True)
-    except KeyboardInterrupt:
-        print("Interrupted; what was done so far is kept.", file=sys.stderr)
-        sys.exit(1)
+        status = app(arguments, standalone_mode=False)
+    except (KeyboardInterrupt, typer.Abort):
+        _fail("interrupted; what was done so far is kept", 1)
+    except typer.Exit as done:
+        sys.exit(done.exit_code)
     except BrokenPipeError:
         # Whoever read the output has seen enough (`wenju articles | head`).
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except _USAGE_ERRORS as error:
+        message = " ".join(error.format_message().split())
+        if not message:  # `wenju` alone has shown its help already
+            sys.exit(2)
+        _fail(f"{message.rstrip('.')}; see `wenju --help`.", 2)
     except Exception as error:
         from index.errors import WenjuError
 
@@ -69,9 +80,13 @@ def main() -> None:
             raise
         from api.settings import SettingsError
 
-        print(f"wenju: {error}", file=sys.stderr)
-        sys.exit(2 if isinstance(error, SettingsError) else 1)
+        _fail(str(error), 2 if isinstance(error, SettingsError) else 1)
     sys.exit(status or 0)
+
+
+def _fail(message: str, status: int) -> NoReturn:
+    print(f"wenju: {message}", file=sys.stderr)
+    sys.exit(status)
 
 
 @contextmanager
