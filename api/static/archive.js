@@ -1,0 +1,162 @@
+// @ts-check
+/** The list of articles: search, open, delete with undo, upload. */
+import { el, fill, icon } from "./dom.js";
+import { imprint, quoted, t } from "./i18n.js";
+import { Failure, json } from "./net.js";
+import { address } from "./references.js";
+import { toast } from "./toast.js";
+import { errorNote } from "./turn.js";
+import { UploadBox } from "./upload.js";
+
+/** Articles on one page of the list. */
+const PAGE = 40;
+
+/** The archive view. */
+export class Archive {
+  /**
+   * @param {HTMLElement} root
+   * @param {{open: (article: any, place: any) => void, onChange: () => void}} app
+   */
+  constructor(root, app) {
+    this.root = root;
+    this.app = app;
+    this.query = "";
+    /** Ids that are being deleted: hidden until it is done or undone. @type {Set<string>} */
+    this.leaving = new Set();
+    /** @type {Map<string, () => void>} ends the time to undo */
+    this.notices = new Map();
+    this.turn = 0;
+    this.built = false;
+    addEventListener("pagehide", () => this.settle());
+  }
+
+  /** Draws the view and reads the list. */
+  async show() {
+    if (!this.built) this.build();
+    await this.load();
+  }
+
+  build() {
+    this.built = true;
+    const search = el("input", { type: "search", id: "archive-search", placeholder: t("archive.placeholder"), value: this.query, autocomplete: "off" });
+    /** @type {number | undefined} */
+    let typing;
+    search.addEventListener("input", () => {
+      clearTimeout(typing);
+      typing = setTimeout(() => {
+        this.query = search.value.trim();
+        void this.load();
+      }, 250);
+    });
+    this.count = el("p", { class: "count", role: "status" });
+    this.list = el("ul", { class: "articles", "aria-label": t("archive.list") });
+    this.more = el("button", { type: "button", class: "action", hidden: true, on: { click: () => void this.load(this.list.childElementCount) } }, t("more"));
+    this.problem = el("div");
+    this.uploads ??= new UploadBox({ open: this.app.open, onAdded: () => this.changed() });
+    this.root.replaceChildren();
+    fill(
+      this.root,
+      el("h1", null, t("archive.title")),
+      this.uploads.render(),
+      el("div", { class: "archive-bar" }, el("label", { class: "search" }, el("span", { class: "hidden" }, t("archive.search")), icon("search"), search), this.count),
+      this.problem,
+      this.list,
+      this.more,
+    );
+  }
+
+  /** Words have changed: everything is drawn anew. */
+  async relabel() {
+    this.built = false;
+    this.root.replaceChildren();
+  }
+
+  async changed() {
+    this.app.onChange();
+    if (this.built) await this.load();
+  }
+
+  /** @param {number} [offset] articles already listed */
+  async load(offset = 0) {
+    this.turn += 1;
+    const turn = this.turn;
+    const query = new URLSearchParams({ limit: String(PAGE), offset: String(offset), q: this.query });
+    this.problem.replaceChildren();
+    try {
+      const { articles, total } = await json(`/v1/articles?${query}`);
+      if (turn !== this.turn) return; // a later search has overtaken this one
+      if (offset === 0) this.list.replaceChildren();
+      fill(this.list, ...articles.filter((/** @type {any} */ a) => !this.leaving.has(a.id)).map((/** @type {any} */ a) => this.row(a)));
+      this.more.hidden = offset + articles.length >= total;
+      this.tell(total - this.leaving.size);
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      const again = el("button", { type: "button", class: "action", on: { click: () => void this.load(offset) } }, icon("retry"), t("retry"));
+      this.problem.replaceChildren(errorNote(error), again);
+    }
+  }
+
+  /** @param {number} total */
+  tell(total) {
+    if (total > 0) this.count.textContent = t(this.query ? "archive.found" : "archive.count", { n: total });
+    else this.count.textContent = this.query ? t("archive.none", { q: this.query }) : t("archive.empty");
+  }
+
+  /** @param {any} article */
+  row(article) {
+    const name = quoted(article);
+    const row = el(
+      "li",
+      { class: "article-row" },
+      el(
+        "a",
+        { class: "article-link", href: address(article.id, null), "data-article": article.id },
+        el("span", { class: "article-title", lang: article.language ?? null }, article.title ?? t("article.untitled")),
+        el("span", { class: "article-facts" }, [imprint(article), article.section, t("article.paragraphs", { n: article.paragraphs })].filter(Boolean).join(" · ")),
+      ),
+      el("button", { type: "button", class: "bare", "aria-label": t("archive.delete", { title: article.title ?? t("article.untitled") }), title: t("archive.delete", { title: article.title ?? t("article.untitled") }), on: { click: () => this.remove(article, row) } }, icon("trash")),
+    );
+    row.setAttribute("aria-label", name);
+    return row;
+  }
+
+  /**
+   * Deletes after the time to undo has passed.
+   * @param {any} article
+   * @param {HTMLElement} row
+   */
+  remove(article, row) {
+    const next = row.nextElementSibling ?? row.previousElementSibling;
+    row.hidden = true;
+    this.leaving.add(article.id);
+    /** @type {HTMLElement | null} */ (next?.querySelector("a"))?.focus();
+    const stay = () => {
+      this.leaving.delete(article.id);
+      this.notices.delete(article.id);
+      row.hidden = false;
+    };
+    const end = toast(t("archive.deleted", { title: article.title ?? t("article.untitled") }), {
+      action: t("undo"),
+      onAction: stay,
+      onEnd: () => void this.destroy(article.id).catch((error) => {
+        if (!(error instanceof Failure)) throw error;
+        stay();
+        toast(`${t("archive.kept")} · ${error.message || t("error.server")}`);
+      }),
+    });
+    this.notices.set(article.id, end);
+  }
+
+  /** @param {string} id */
+  async destroy(id) {
+    this.notices.delete(id);
+    await json(`/v1/articles/${encodeURIComponent(id)}`, { method: "DELETE", keepalive: true });
+    this.leaving.delete(id);
+    await this.changed();
+  }
+
+  /** The page is being left: what was deleted is deleted now. */
+  settle() {
+    for (const end of [...this.notices.values()]) end();
+  }
+}

@@ -1,0 +1,95 @@
+// @ts-check
+/** The card that shows a citation while its chip is pointed at or focused. There is one. */
+import { el, fill } from "./dom.js";
+import { imprint, paragraphName, quoted, t } from "./i18n.js";
+
+const card = el("div", { id: "card", role: "tooltip", class: "card", hidden: true });
+/** @type {number | undefined} */
+let leaving;
+/** @type {HTMLElement | null} */
+let owner = null;
+
+/** Puts the card into the page. */
+export function mountCard() {
+  document.body.append(card);
+  card.addEventListener("pointerenter", () => clearTimeout(leaving));
+  card.addEventListener("pointerleave", hideSoon);
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && owner) {
+      hide();
+      event.stopPropagation();
+    }
+  }, true);
+  addEventListener("scroll", hide, true);
+  addEventListener("resize", hide);
+}
+
+/**
+ * Shows what `content` makes while `anchor` is hovered or focused.
+ * @param {HTMLElement} anchor
+ * @param {() => Node[]} content
+ */
+export function attachCard(anchor, content) {
+  const show = () => {
+    clearTimeout(leaving);
+    if (owner === anchor) return;
+    if (owner) hide();
+    owner = anchor;
+    card.replaceChildren(...content());
+    card.hidden = false;
+    anchor.setAttribute("aria-describedby", "card");
+    place(anchor);
+  };
+  anchor.addEventListener("pointerenter", (event) => {
+    if (event.pointerType !== "touch") show(); // a tap opens the article, which shows more
+  });
+  anchor.addEventListener("pointerleave", hideSoon);
+  anchor.addEventListener("focus", () => {
+    if (anchor.matches(":focus-visible")) show();
+  });
+  anchor.addEventListener("blur", hide);
+  anchor.addEventListener("click", hide);
+}
+
+/**
+ * What a citation's card says.
+ * @param {any} citation
+ * @returns {Node[]}
+ */
+export function citationCard(citation) {
+  const { article, quote, before, after, support } = citation;
+  return [
+    fill(
+      el("p", { class: "card-quote", lang: article.language ?? null }),
+      before && el("span", { class: "context" }, `…${before}`),
+      el("q", null, quote),
+      after && el("span", { class: "context" }, `${after}…`),
+    ),
+    el("p", { class: "card-title" }, quoted(article)),
+    el("p", { class: "card-place" }, [imprint(article), paragraphName(citation.paragraph)].filter(Boolean).join(" · ")),
+    el("p", { class: "card-support", "data-support": support }, t(`support.${support}.note`)),
+  ];
+}
+
+function hideSoon() {
+  clearTimeout(leaving);
+  leaving = setTimeout(hide, 150); // time to move the pointer onto the card
+}
+
+function hide() {
+  clearTimeout(leaving);
+  owner?.removeAttribute("aria-describedby");
+  owner = null;
+  card.hidden = true;
+}
+
+/** @param {HTMLElement} anchor */
+function place(anchor) {
+  const gap = 8;
+  const at = anchor.getBoundingClientRect();
+  const { width, height } = card.getBoundingClientRect();
+  const left = Math.min(Math.max(at.left + at.width / 2 - width / 2, gap), innerWidth - width - gap);
+  const above = at.top - height - gap;
+  card.style.left = `${Math.max(left, gap)}px`;
+  card.style.top = `${above >= gap ? above : Math.min(at.bottom + gap, innerHeight - height - gap)}px`;
+}

@@ -1,0 +1,192 @@
+"""Serves the chat page with a scripted archive, for what a real server does not do on request:
+streams that break off, late errors, slow answers, hostile text, an empty archive.
+
+`python -m tests.stub_server PORT` serves it for looking at the page by hand.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+from tests.stub_archive import ARTICLES, Json, head, scripted
+
+STATIC = Path(__file__).resolve().parent.parent / "api" / "static"
+POLICY = (
+    "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; "
+    "form-action 'self'"
+)
+KINDS = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".html": "text/html"}
+
+
+class Stub(ThreadingHTTPServer):
+    """The server and what the tests look at afterwards.
+
+    Attributes:
+        articles: what the archive holds now.
+        asked: the bodies of POST /v1/ask, in order.
+        uploaded: names of the files that were sent.
+        go_on: "slow" questions wait for it between their words.
+        gone: set when a browser hung up during a stream.
+    """
+
+    daemon_threads = True
+
+    def __init__(self, port: int = 0) -> None:
+        super().__init__(("127.0.0.1", port), Handler)
+        self.reset()
+
+    def reset(self) -> None:
+        """As freshly started."""
+        self.articles: list[Json] = list(ARTICLES)
+        self.asked: list[Json] = []
+        self.uploaded: list[str] = []
+        self.go_on = threading.Event()
+        self.gone = threading.Event()
+
+    @property
+    def url(self) -> str:
+        """Where the page is."""
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One request."""
+
+    server: Stub
+
+    def log_message(self, *args: object) -> None:
+        """Quiet: what the tests need is in `Stub`."""
+
+    def do_GET(self) -> None:
+        url = urlsplit(self.path)
+        query = {k: v[0] for k, v in parse_qs(url.query).items()}
+        if url.path == "/" or url.path.startswith("/articles/"):
+            self._file(STATIC / "index.html")
+        elif url.path.startswith("/static/") and (STATIC / url.path[8:]).is_file():
+            self._file(STATIC / url.path[8:])
+        elif url.path == "/v1/articles":
+            self._list(query)
+        elif url.path.startswith("/v1/articles/"):
+            self._article(url.path.rpartition("/")[2])
+        elif url.path == "/v1/examples":
+            zh = ["老楼装电梯的钱由谁来出？", "电梯首批装了几部？", "补助标准是哪一年定的？"]
+            en = ["Who pays for the lifts?", "What do residents on the ground floor pay?"]
+            self._json({"questions": zh if query.get("language") == "zh" else en})
+        else:
+            self._error(404, "not_found", "There is nothing at this address.")
+
+    def do_DELETE(self) -> None:
+        wanted = self.path.rpartition("/")[2]
+        self.server.articles = [a for a in self.server.articles if a["id"] != wanted]
+        self._json({"deleted": wanted})
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path == "/v1/ask":
+            self._ask(json.loads(body))
+            return
+        name = body.split(b'filename="')[1].split(b'"')[0].decode()
+        self.server.uploaded.append(name)
+        if name.startswith("bad"):
+            self._error(422, "unreadable_file", f"{name}: is not text")
+            return
+        report = {"file": name, "outcome": "added", "articles": ["a1"], "passages": 4}
+        self._json({"files": [{**report, "reason": "", "notices": []}]})
+
+    def _list(self, query: dict[str, str]) -> None:
+        found = [
+            head(a) for a in self.server.articles if query.get("q", "") in f"{a['title']}{a['source']}"
+        ]
+        first = int(query.get("offset", 0))
+        page = found[first : first + int(query.get("limit", 50))]
+        self._json({"articles": page, "total": len(found)})
+
+    def _article(self, wanted: str) -> None:
+        found = next((a for a in self.server.articles if a["id"] == wanted), None)
+        if found:
+            self._json(found)
+        else:
+            self._error(404, "not_found", f"There is no article {wanted}.")
+
+    def _ask(self, body: Json) -> None:
+        self.server.asked.append(body)
+        question = body["question"]
+        if "busy" in question:
+            self._error(503, "overloaded", "Too many questions are waiting; try again in 2 seconds.")
+            return
+        result = scripted(question, len(body.get("history", [])))
+        self._start(200, "application/jsonl")
+        try:
+            self._stream(question, result)
+        except (BrokenPipeError, ConnectionResetError):
+            self.server.gone.set()
+
+    def _stream(self, question: str, result: Json) -> None:
+        self._event({"event": "status", "step": "retrieve"})
+        self._event({"event": "passages", "passages": result["passages"]})
+        self._event({"event": "status", "step": "answer"})
+        for at in range(0, len(result["answer"]), 7):
+            self._event({"event": "delta", "text": result["answer"][at : at + 7]})
+            if "slow" in question:
+                self._wait()
+            if "cut" in question and at >= 14:
+                self.wfile.write(b'{"event": "answer", "ans')  # and no more
+                return
+            if "broken" in question and at >= 14:
+                told = {"code": "internal", "message": "x", "request_id": "r-42"}
+                self._event({"event": "error", "error": told})
+                return
+        self._event({"event": "answer", "answer": result})
+
+    def _wait(self) -> None:
+        """Until the test says go on; a browser that hangs up is noticed by writing to it."""
+        for _ in range(400):
+            if self.server.go_on.wait(0.05):
+                return
+            self._event({"event": "status", "step": "answer"})
+
+    def _event(self, event: Json) -> None:
+        # Cut in the middle of characters: the page has to put UTF-8 together again.
+        line = json.dumps(event, ensure_ascii=False).encode() + b"\n"
+        half = len(line) // 2
+        self.wfile.write(line[:half])
+        self.wfile.flush()
+        self.wfile.write(line[half:])
+        self.wfile.flush()
+
+    def _file(self, path: Path) -> None:
+        data = path.read_bytes()
+        self._start(200, KINDS[path.suffix] + "; charset=utf-8", len(data))
+        self.wfile.write(data)
+
+    def _json(self, value: Json, status: int = 200) -> None:
+        data = json.dumps(value, ensure_ascii=False).encode()
+        self._start(status, "application/json", len(data))
+        self.wfile.write(data)
+
+    def _error(self, status: int, code: str, message: str) -> None:
+        told = {"code": code, "message": message, "request_id": "r-1"}
+        self._json({"error": told}, status)
+
+    def _start(self, status: int, kind: str, length: int | None = None) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Security-Policy", POLICY)
+        self.send_header("X-Content-Type-Options", "nosniff")
+        self.send_header("Cache-Control", "no-store")
+        if length is not None:
+            self.send_header("Content-Length", str(length))
+        self.end_headers()
+
+
+if __name__ == "__main__":
+    with Stub(int(sys.argv[1])) as stub:
+        threading.Thread(target=stub.serve_forever, daemon=True).start()
+        while True:
+            time.sleep(3600)
