@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +34,14 @@ def squash(text: str) -> str:
     return re.sub(r"\s+", "", text)
 
 
+@cache
 def metadata(path: Path) -> dict[str, Any]:
     raw = frontmatter.loads(path.read_text(encoding="utf8")).metadata
     keys = {**CHINESE_KEYS, "author": "authors", "栏目": "section"}
     return {keys.get(key, key): value for key, value in raw.items()}
 
 
+@cache
 def body(path: Path) -> list[str]:
     """The body's paragraphs: no headings, no indentation, hard-wrapped Latin lines joined."""
     blocks = re.split(r"\n\s*\n", frontmatter.loads(path.read_text(encoding="utf8")).content)
@@ -46,11 +49,13 @@ def body(path: Path) -> list[str]:
     return [block for block in joined if block and not block.startswith("#")]
 
 
+@cache
 def gold(page: str) -> list[dict[str, Any]]:
     text = (ROOT / "tests" / "data" / f"{page}.json").read_text(encoding="utf8")
     return json.loads(text)["articles"]
 
 
+@cache
 def page_pieces(page: str) -> list[str]:
     text = (ROOT / "articles" / f"{page}.txt").read_text(encoding="utf8")
     return [p for p in re.split(r"\n\s*\n", frontmatter.loads(text).content) if p.strip()]
@@ -150,3 +155,80 @@ def test_a_page_has_the_difficulties_of_a_real_one(page: str) -> None:
         and pieces.index(article["title"]) > pieces.index(article["byline"]) + 1
     ]
     assert late, "one title stands after the start of its body"
+
+
+def test_the_questions_are_many_and_their_ids_unique() -> None:
+    asked = questions()
+    assert len(asked) >= 120
+    assert len({question["id"] for question in asked}) == len(asked)
+    assert len({question["question"] for question in asked}) == len(asked)
+    assert {question["type"] for question in asked} == TYPES
+    assert {question["language"] for question in asked} == LANGUAGES
+    silent = sum(question["type"] == "unanswerable" for question in asked)
+    assert 0.2 <= silent / len(asked) <= 0.3
+
+
+def test_every_quote_is_verbatim_in_its_paragraph() -> None:
+    for question in questions():
+        for evidence in question["evidence"]:
+            paragraph = paragraphs_of(evidence["article"])[evidence["paragraph"]]
+            assert evidence["quote"] in paragraph, question["id"]
+
+
+def test_a_question_names_the_articles_of_its_evidence() -> None:
+    for question in questions():
+        named = question["article"]
+        evidence = {evidence["article"] for evidence in question["evidence"]}
+        assert ({named} if isinstance(named, str) else set(named)) == evidence, question["id"]
+        if question["type"] == "unanswerable":
+            assert (question["answers"], evidence) == ([], set()), question["id"]
+            assert question["note"], question["id"]
+        else:
+            assert question["answers"], question["id"]
+            assert evidence, question["id"]
+        if question["type"] == "multi_article":
+            assert len(evidence) >= 2, question["id"]
+
+
+def test_what_must_be_included_stands_in_the_evidence_or_the_heads() -> None:
+    for question in questions():
+        if "must_include_variants" not in question or question.get("meta_evidence"):
+            continue
+        quotes = squash("".join(evidence["quote"] for evidence in question["evidence"]))
+        firsts = [variants[0] for variants in question["must_include_variants"]]
+        assert firsts == question["must_include"], question["id"]
+        if question["type"] in {"list", "factoid"} and question["language"] != "en":
+            for variants in question["must_include_variants"]:
+                assert any(squash(variant) in quotes for variant in variants), question["id"]
+
+
+def test_evidence_at_a_joint_is_marked() -> None:
+    for question in questions():
+        marks = question.get("joint_at", {})
+        assert question["joint"] == bool(marks), question["id"]
+        for between, how in marks.items():
+            before, after = map(int, between.split("+"))
+            assert before < after
+            sides = _sides(question, before)
+            if how == "spans":
+                assert "across" in sides, question["id"]
+            elif how == "both_sides":
+                assert sides == {"before", "after"}, question["id"]
+            else:
+                assert (how, sides) == ("after_joint", {"after"}), question["id"]
+
+
+def _sides(question: dict[str, Any], before: int) -> set[str]:
+    """On which side of the joint after piece `before` of its page each quote stands."""
+    sides = set()
+    for evidence in question["evidence"]:
+        page, _, number = evidence["article"].partition(":")
+        paragraph = paragraphs_of(evidence["article"])[evidence["paragraph"]]
+        piece = page_pieces(page)[before] if number else ""
+        if not piece or piece not in paragraph:
+            continue
+        cut = paragraph.index(piece) + len(piece)
+        start = paragraph.index(evidence["quote"])
+        end = start + len(evidence["quote"])
+        sides.add("before" if end <= cut else "after" if start >= cut else "across")
+    return sides
