@@ -1,0 +1,362 @@
+"""Make newspaper pages from whole articles, cut and interleaved as columns do, with the truth.
+
+    python -m eval.make_pages ARTICLES OUT [--pages 100 --seed 1 --plain 0.25]
+
+ARTICLES is a folder of text files or JSON lists of articles (title, paragraphs), or one text file
+(.txt, .txt.xz) with a news text on each line. OUT gets `page-iii.txt` and `page-iii.json`; the
+latter has the articles, `soft_breaks` (cuts at a sentence end, as [paragraph, offset]) and
+`pieces`: for each piece of the page its role, article, paragraph, start in the paragraph and
+whether its first character is printed twice.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import lzma
+import random
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+
+from eval.page_heads import affiliation_line, byline_line, furniture_line, slogan
+
+_TITLED = re.compile(
+    r"(?P<title>(?!.{0,8}\d日)[^。，]{4,18}[^。]{6,18}?)(?=据|近日|日前|记者从|本报讯|新华社|中新[网社]|(?:\d{4}年)?\d{1,2}月\d{1,2}日|北京时间"
+    r"|智通财经APP获悉|今年以来|今[天日]，)"
+)
+_CLAUSE_TITLES = 0.15  # share of texts without a title of their own that get a clause for one
+_SENTENCE = re.compile(r"[^。！？]*[。！？]+[”’」』）)]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """A whole article to make pages of."""
+
+    title: str | None
+    paragraphs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How often a page does what. All are probabilities, 0 to 1.
+
+    Attributes:
+        interleave: that a page mixes its articles at all.
+        switch: that another article goes on after a cut, on a page that mixes them.
+        cut: that a sentence-long stretch of a paragraph is followed by a cut.
+        soft: that a cut falls at a sentence end.
+        doubled: that a cut prints its character twice.
+        late_title: that the title stands before the second piece.
+        no_title: that no title is printed.
+        no_affiliation: that no affiliation closes the article.
+        slogan: that a slogan stands at the head.
+        note: that an editor's note without a byline comes first.
+        furniture: that a running head, caption or turn line stands somewhere.
+    """
+
+    interleave: float = 0.75
+    switch: float = 0.45
+    cut: float = 0.9
+    soft: float = 0.16
+    doubled: float = 0.03
+    late_title: float = 0.15
+    no_title: float = 0.1
+    no_affiliation: float = 0.2
+    slogan: float = 0.5
+    note: float = 0.1
+    furniture: float = 0.15
+
+
+@dataclass(slots=True)
+class _Piece:
+    text: str
+    role: str
+    article: int | None
+    paragraph: int | None = None
+    start: int = 0
+    doubled: bool = False
+    cut: bool = False  # whether its paragraph goes on in another piece
+
+
+@dataclass(slots=True)
+class _Plan:
+    """One article's lines, in order, and what the truth says of it."""
+
+    truth: dict[str, object]
+    head: list[_Piece] = field(default_factory=list)
+    body: list[_Piece] = field(default_factory=list)
+    late: _Piece | None = None
+    foot: list[_Piece] = field(default_factory=list)
+    at: int = 0
+
+
+def make_page(
+    stories: Sequence[Story], rng: random.Random, recipe: Recipe
+) -> tuple[str, dict[str, object]]:
+    """One page's text and its truth."""
+    plans = [_plan(s, i, rng, recipe) for i, s in enumerate(stories)]
+    if rng.random() < recipe.note and len(plans) > 1:
+        plans[0] = _note(stories[0])
+    pieces = _interleave(plans, rng, recipe, mixed=rng.random() < recipe.interleave)
+    if rng.random() < recipe.slogan and plans[0].truth["authors"]:
+        pieces.insert(0, _Piece(slogan(rng), "stray", None))
+    if rng.random() < recipe.furniture:
+        line, at_head = furniture_line(rng)
+        pieces.insert(0 if at_head else len(pieces), _Piece(line, "stray", None))
+    gold = {
+        "articles": [p.truth for p in plans],
+        "pieces": [
+            {
+                "role": p.role,
+                "article": p.article,
+                "paragraph": p.paragraph,
+                "start": p.start,
+                "doubled": p.doubled,
+            }
+            for p in pieces
+        ],
+    }
+    return "\n\n".join(p.text for p in pieces) + "\n", gold
+
+
+def _plan(story: Story, number: int, rng: random.Random, recipe: Recipe) -> _Plan:
+    """Cut one story into pieces and give it a head and a foot."""
+    authors, byline = byline_line(rng)
+    shown = story.title if story.title and rng.random() >= recipe.no_title else None
+    affiliations: list[str] = []
+    foot: list[_Piece] = []
+    if rng.random() >= recipe.no_affiliation:
+        affiliations, line = affiliation_line(rng)
+        foot.append(_Piece(line, "affiliation", number))
+    truth: dict[str, object] = {
+        "title": shown,
+        "authors": authors,
+        "affiliations": affiliations,
+        "paragraphs": list(story.paragraphs),
+    }
+    body: list[_Piece] = []
+    soft: list[list[int]] = []
+    for index, paragraph in enumerate(story.paragraphs):
+        body.extend(_cut(paragraph, number, index, rng, recipe, soft))
+    truth["soft_breaks"] = soft
+    plan = _Plan(truth, [_Piece(byline, "byline", number)], body, None, foot)
+    if shown:
+        title = _Piece(shown, "title", number)
+        if rng.random() < recipe.late_title and body[0].cut:
+            plan.late = title
+        else:
+            plan.head.insert(0, title)
+    return plan
+
+
+def _note(story: Story) -> _Plan:
+    """An editor's note: a heading over one paragraph, nobody's name."""
+    text = story.paragraphs[0]
+    title = story.title or "编者按"
+    truth: dict[str, object] = {
+        "title": title,
+        "authors": [],
+        "affiliations": [],
+        "paragraphs": [text],
+        "soft_breaks": [],
+    }
+    return _Plan(truth, [_Piece(title, "title", 0)], [_Piece(text, "body", 0, 0)])
+
+
+def _cut(
+    text: str,
+    number: int,
+    index: int,
+    rng: random.Random,
+    recipe: Recipe,
+    soft: list[list[int]],
+) -> list[_Piece]:
+    """Cut a paragraph at random places, some of them sentence ends (noted in `soft`)."""
+    places: set[int] = set()
+    wanted = sum(rng.random() < recipe.cut * min(1.0, len(text) / 260) for _ in range(2))
+    if len(text) > 450:
+        wanted += rng.randrange(0, len(text) // 300)
+    ends = [m.end() for m in _SENTENCE.finditer(text) if 0 < m.end() < len(text)]
+    for _ in range(wanted):
+        if ends and rng.random() < recipe.soft:
+            places.add(rng.choice(ends))
+        elif len(text) > 4:
+            places.add(rng.randrange(1, len(text)))
+    bounds = [0, *sorted(places), len(text)]
+    pieces = []
+    for start, end in pairwise(bounds):
+        doubled = start > 0 and rng.random() < recipe.doubled and text[start - 1].isalnum()
+        if start in ends:
+            soft.append([index, start])
+            doubled = False
+        shown = (text[start - 1] if doubled else "") + text[start:end]
+        if shown.strip():
+            pieces.append(_Piece(shown, "body", number, index, start, doubled, cut=end < len(text)))
+    return pieces
+
+
+def _interleave(
+    plans: Sequence[_Plan], rng: random.Random, recipe: Recipe, *, mixed: bool
+) -> list[_Piece]:
+    """Set the articles' pieces: at a cut, or when an article ends, another may go on."""
+    out: list[_Piece] = []
+    waiting = list(range(len(plans)))
+    broken: list[int] = []
+    current = waiting.pop(0)
+    while True:
+        plan = plans[current]
+        if plan.at == 0:
+            out.extend(plan.head)
+        elif plan.at == 1 and plan.late is not None:
+            out.append(plan.late)
+        piece = plan.body[plan.at]
+        plan.at += 1
+        out.append(piece)
+        done = plan.at == len(plan.body)
+        if done:
+            out.extend(plan.foot)
+        elif not (piece.cut and mixed and rng.random() < recipe.switch):
+            continue
+        if not waiting and not broken:
+            if done:
+                return out
+            continue
+        follow = (
+            waiting.pop(0)
+            if waiting and (not broken or rng.random() < 0.55)
+            else broken.pop(rng.randrange(len(broken)))
+        )
+        if not done:
+            broken.append(current)
+        current = follow
+
+
+def news_lines(path: Path) -> list[str]:
+    """The texts of a file with one a line, without their dates, blanks and web page remains."""
+    opener = lzma.open if path.suffix == ".xz" else Path.open
+    with opener(path, "rt", encoding="utf-8") as lines:
+        texts = {_clean(line) for line in lines}
+    return sorted(t for t in texts if len(t) >= 200 and _han_share(t) > 0.5)
+
+
+def _clean(line: str) -> str:
+    found = line.find("正文：")
+    line = line[found + 3 :] if 0 <= found < 120 else line
+    line = re.sub(r"^(?:原标题：|标题：)", "", line.strip())
+    line = re.sub(r"(?:返回搜狐|责任编辑|广告声明|更多精彩).*$", "", line)
+    return re.sub(r"\s+", "", line)
+
+
+def _han_share(text: str) -> float:
+    return sum("一" <= c <= "鿿" for c in text) / max(1, len(text))
+
+
+def story_of(text: str, rng: random.Random) -> Story | None:
+    """A story from a text without paragraphs; None when it has too few sentences or no title.
+
+    Paragraphs are made at sentence ends. The title is the one in front of the text if it can be
+    told from it, else a clause of the text.
+    """
+    headed = _TITLED.match(text)
+    title = headed["title"] if headed else None
+    if headed:
+        text = text[headed.end("title") :]
+    sentences = [m.group() for m in _SENTENCE.finditer(text)]
+    if len(sentences) < 4:
+        return None
+    paragraphs: list[str] = []
+    current = ""
+    aim = rng.randint(60, 330)
+    for sentence in sentences:
+        current += sentence
+        if len(current) >= aim:
+            paragraphs.append(current)
+            current, aim = "", rng.randint(60, 330)
+    if current:
+        paragraphs.append(current)
+    clauses = [
+        c
+        for c in re.split(r"[，。！？；、“”（）()…]", text)
+        if 10 <= len(c) <= 26 and not re.match(r"[的了和与在并将但而且因由对其该]", c)
+    ]
+    if title is None and (not clauses or rng.random() >= _CLAUSE_TITLES):
+        return None
+    title = title or rng.choice(clauses)
+    return Story(title.strip("，。、：；"), tuple(paragraphs[:9]))
+
+
+def read_stories(path: Path, rng: random.Random) -> Iterator[Story]:
+    """Stories from a folder of articles, a JSON list of them, or a file with a text a line."""
+    if path.is_dir():
+        for child in sorted(path.iterdir()):
+            if child.suffix in {".json", ".txt", ".md"}:
+                yield from read_stories(child, rng)
+    elif path.suffix == ".json":
+        loaded = json.loads(path.read_text(encoding="utf-8"))
+        for item in loaded if isinstance(loaded, list) else loaded["articles"]:
+            yield Story(item.get("title"), tuple(item["paragraphs"]))
+    elif path.suffix == ".xz" or path.stat().st_size > 5_000_000:
+        texts = news_lines(path)
+        rng.shuffle(texts)
+        for text in texts:
+            story = story_of(text, rng)
+            if story:
+                yield story
+    else:
+        blocks = re.split(r"\n\s*\n", path.read_text(encoding="utf-8"))
+        blocks = [b.strip().lstrip("# ") for b in blocks if not b.startswith("---")]
+        body = [b for b in blocks[1:] if len(b) > 60]
+        if body:
+            yield Story(blocks[0], tuple(body))
+
+
+def make_pages(
+    stories: Iterable[Story], pages: int, seed: int, recipe: Recipe
+) -> Iterator[tuple[str, dict[str, object]]]:
+    """Pages of two to five stories each, every story used once; fewer when the stories run out.
+
+    One page in three gathers stories that share words, as pages on one subject do.
+    """
+    rng = random.Random(seed)  # noqa: S311 - pages, not secrets
+    supply = iter(stories)
+    for _ in range(pages):
+        size = rng.choice((2, 3, 3, 3, 4, 5, 5))
+        themed = rng.random() < 0.33
+        pool = [s for _, s in zip(range(size * (8 if themed else 1)), supply, strict=False)]
+        if len(pool) < size:
+            return
+        if themed:
+            first = pool[0]
+            pool.sort(key=lambda s, first=first: -_overlap(first, s))  # type: ignore[misc]
+        yield make_page(pool[:size], rng, recipe)
+
+
+def _overlap(a: Story, b: Story) -> float:
+    left, right = ({p[i : i + 2] for p in s.paragraphs for i in range(len(p) - 1)} for s in (a, b))
+    return len(left & right) / (len(left | right) or 1)
+
+
+def main() -> None:
+    """Write pages into a folder."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("articles", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--pages", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    stories = read_stories(options.articles, random.Random(options.seed))  # noqa: S311 - as above
+    made = make_pages(stories, options.pages, options.seed, Recipe())
+    for number, (text, gold) in enumerate(made):
+        target = options.out / f"page-{number:03d}"
+        target.with_suffix(".txt").write_text(text, encoding="utf-8")
+        target.with_suffix(".json").write_text(
+            json.dumps(gold, ensure_ascii=False, indent=1), encoding="utf-8"
+        )
+
+
+if __name__ == "__main__":
+    main()
