@@ -1,0 +1,265 @@
+"""Texts to vectors: one protocol, the bundled model and any sentence-transformers model behind it.
+
+Similarity is always the inner product of rows of length 1, that is the cosine: higher is better.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index import bundled
+from index.errors import ModelUnavailable
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+logger = logging.getLogger(__name__)
+
+_POSITIONS = 512  # what the bundled model reads, special tokens and prompt included
+
+
+class Encoder(Protocol):
+    """Turns texts into vectors. Its methods may be called by several threads at once.
+
+    Attributes:
+        fingerprint: identifies model, weights, pooling, quantisation and prompts; encoders of equal
+            fingerprints give interchangeable vectors.
+        name: for people.
+        dim: length of a vector.
+        max_tokens: tokens that a passage may have before its end would be left out; the prompt and
+            the special tokens are already counted off.
+    """
+
+    fingerprint: str
+    name: str
+    dim: int
+    max_tokens: int
+
+    def encode_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Vectors of questions, float32, (n, dim), rows of length 1; no texts give (0, dim)."""
+        ...
+
+    def encode_passages(
+        self, texts: Sequence[str], progress: Callable[[int], None] | None = None
+    ) -> NDArray[np.float32]:
+        """Vectors of passages, float32, (n, dim), rows of length 1; no texts give (0, dim).
+
+        A text longer than `max_tokens` is encoded without its end, and a warning is logged.
+
+        Args:
+            texts: may repeat; see `index.vectors` for encoding each once.
+            progress: gets the number of texts just done.
+        """
+        ...
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text as a passage, to be compared with `max_tokens`."""
+        ...
+
+
+def load_encoder(
+    model: str | None = None,
+    *,
+    cache_dir: Path,
+    threads: int = 2,
+    progress: Callable[[str], None] | None = None,
+) -> Encoder:
+    """Opens the bundled model, or any other through sentence-transformers.
+
+    Args:
+        model: None for the bundled model, else a hub id or a folder of sentence-transformers.
+        cache_dir: where the bundled model is built on first use.
+        threads: most processor threads that encoding uses, 1 or more.
+        progress: gets a sentence when something slow starts or ends.
+
+    Raises:
+        ModelUnavailable: it cannot be built, found or loaded; the text says what to do.
+    """
+    if threads < 1:
+        raise ValueError(f"threads is {threads}; at least 1 is needed")
+    if model is None:
+        return BundledEncoder(bundled.ensure_bundled(cache_dir, progress), threads)
+    return TransformersEncoder(model, threads)
+
+
+class BundledEncoder:
+    """The bundled multilingual-e5-small on ONNX Runtime, int8; imports no torch.
+
+    Each text is a call of its own: nothing is padded, and a vector depends on its text alone
+    (`index.graph` says why that matters for int8).
+    """
+
+    def __init__(self, folder: Path, threads: int = 2) -> None:
+        """Loads the folder that `index.bundled.ensure_bundled` built.
+
+        Raises:
+            ModelUnavailable: the files are there but cannot be loaded.
+        """
+        import onnxruntime as ort
+        from tokenizers import Tokenizer
+
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        try:
+            self._session = ort.InferenceSession(
+                str(folder / bundled.MODEL_FILE), options, providers=["CPUExecutionProvider"]
+            )
+            self._tokenizer = Tokenizer.from_file(str(folder / bundled.TOKENIZER_FILE))
+        except Exception as error:  # both libraries raise bare ones
+            raise ModelUnavailable(
+                f"The embedding model in {folder} cannot be loaded ({error}); "
+                "remove that folder, it will be built again."
+            ) from error
+        self.fingerprint = bundled.bundled_fingerprint()
+        self.name = f"{bundled.NAME} (bundled, int8)"
+        self.dim = int(self._session.get_outputs()[0].shape[1])
+        self._overhead = len(self._tokenizer.encode(bundled.PASSAGE_PROMPT).ids)
+        self.max_tokens = _POSITIONS - self._overhead
+
+    def encode_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """As `Encoder.encode_queries`."""
+        return self._encode(bundled.QUERY_PROMPT, texts, None)
+
+    def encode_passages(
+        self, texts: Sequence[str], progress: Callable[[int], None] | None = None
+    ) -> NDArray[np.float32]:
+        """As `Encoder.encode_passages`."""
+        return self._encode(bundled.PASSAGE_PROMPT, texts, progress)
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """As `Encoder.count_tokens`."""
+        return [max(0, len(self._ids(bundled.PASSAGE_PROMPT, t)) - self._overhead) for t in texts]
+
+    def _ids(self, prompt: str, text: str) -> list[int]:
+        ids: list[int] = self._tokenizer.encode(prompt + text).ids
+        return ids
+
+    def _encode(
+        self, prompt: str, texts: Sequence[str], progress: Callable[[int], None] | None
+    ) -> NDArray[np.float32]:
+        rows = np.empty((len(texts), self.dim), dtype=np.float32)
+        cut = 0
+        for row, text in zip(rows, texts, strict=True):
+            ids = self._ids(prompt, text)
+            if len(ids) > _POSITIONS:
+                cut += 1
+                ids = [*ids[: _POSITIONS - 1], ids[-1]]
+            row[:] = self._session.run(None, {"input_ids": np.array([ids], dtype=np.int64)})[0][0]
+            if progress is not None:
+                progress(1)
+        _warn_of_cuts(cut, len(texts), self.max_tokens)
+        return rows
+
+
+def _warn_of_cuts(cut: int, texts: int, limit: int) -> None:
+    if cut:
+        logger.warning("texts_cut", extra={"cut": cut, "texts": texts, "max_tokens": limit})
+
+
+class TransformersEncoder:
+    """Any sentence-transformers model, with the prompts that it brings.
+
+    A model that names no prompts but belongs to the e5 family gets that family's.
+    """
+
+    def __init__(self, model: str, threads: int = 2) -> None:
+        """Loads a hub id or a folder.
+
+        Raises:
+            ModelUnavailable: it cannot be found or loaded.
+        """
+        import torch
+        from sentence_transformers import SentenceTransformer
+
+        torch.set_num_threads(threads)  # there is no other way to bound it
+        try:
+            self._model: SentenceTransformer = SentenceTransformer(model, device="cpu")
+        except Exception as error:  # it raises whatever its loaders raise
+            raise ModelUnavailable(
+                f"The embedding model {model} cannot be loaded ({error}); set WENJU_MODEL to a "
+                "sentence-transformers folder or hub id, or leave it unset for the bundled model."
+            ) from error
+        self._lock = threading.Lock()  # its tokenizer may not be used by two threads at once
+        self._query, self._passage = _prompts(model, dict(self._model.prompts))
+        self.name = model
+        self.dim = int(self._model.get_sentence_embedding_dimension() or 0)
+        window = int(self._model.max_seq_length or _POSITIONS)
+        self._overhead = self._length(self._passage)
+        self.max_tokens = window - self._overhead
+        self.fingerprint = self._describe()
+
+    def encode_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """As `Encoder.encode_queries`."""
+        return self._encode(self._query, texts, None)
+
+    def encode_passages(
+        self, texts: Sequence[str], progress: Callable[[int], None] | None = None
+    ) -> NDArray[np.float32]:
+        """As `Encoder.encode_passages`."""
+        _warn_of_cuts(
+            sum(n > self.max_tokens for n in self.count_tokens(texts)), len(texts), self.max_tokens
+        )
+        return self._encode(self._passage, texts, progress)
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """As `Encoder.count_tokens`."""
+        with self._lock:
+            return [max(0, self._length(self._passage + t) - self._overhead) for t in texts]
+
+    def _length(self, text: str) -> int:
+        ids = self._model.tokenizer(text, truncation=False, verbose=False)["input_ids"]
+        return len(ids)
+
+    def _encode(
+        self, prompt: str, texts: Sequence[str], progress: Callable[[int], None] | None
+    ) -> NDArray[np.float32]:
+        rows = np.empty((len(texts), self.dim), dtype=np.float32)
+        for start in range(0, len(texts), 64):
+            batch = list(texts[start : start + 64])
+            with self._lock:
+                rows[start : start + 64] = self._model.encode(
+                    batch,
+                    prompt=prompt,
+                    batch_size=16,
+                    normalize_embeddings=True,
+                    convert_to_numpy=True,
+                    show_progress_bar=False,
+                )
+            if progress is not None:
+                progress(len(batch))
+        return rows
+
+    def _describe(self) -> str:
+        """A hash of every weight and of all that shapes a vector besides."""
+        digest = hashlib.sha256()
+        for name, tensor in sorted(self._model.state_dict().items()):
+            digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+            digest.update(tensor.detach().contiguous().view(-1).float().numpy().tobytes())
+        shape = [repr(self._model), self._query, self._passage, str(self._model.max_seq_length)]
+        digest.update("\n".join(shape).encode())
+        return f"{Path(self.name).name}-{digest.hexdigest()[:12]}"
+
+
+def _prompts(model: str, own: dict[str, str]) -> tuple[str, str]:
+    """The prompts of questions and of passages; the model's own come first."""
+    query = own.get("query", "")
+    passage = own.get("passage", "") or own.get("document", "")
+    if query or passage:
+        return query, passage
+    name = Path(model).name.lower()
+    if "e5" not in name.replace("_", "-").split("-"):
+        return "", ""
+    if "instruct" in name:
+        task = "Given a web search query, retrieve relevant passages that answer the query"
+        return f"Instruct: {task}\nQuery: ", ""
+    return bundled.QUERY_PROMPT, bundled.PASSAGE_PROMPT
