@@ -1,0 +1,200 @@
+"""A question and its evidence become a draft: the sentences that answer, or a refusal.
+
+No language model: every claim is a slice of an article, but for sentences about an article's head
+(who wrote it, where the author works), whose names stand in the block they cite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from rag import attribution, conflict, refusal, select
+from rag.fitness import series
+from rag.question import Analysis, Wanted, about, analyse
+from rag.relevance import Candidate, Ranking, candidates_of, rank
+from rag.short_answer import short_answer
+from rag.types import Article, Claim, Draft, Evidence, Question, Vectors
+
+DEPTH = 16
+"""Passages whose sentences are looked at."""
+
+NEAR_BEST = 1.5
+"""Articles whose best sentence scores so much less than the best one may be meant too, where a
+question is about several articles."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What drafting needs from the index.
+
+    Attributes:
+        sentence_vectors: sentences to unit rows; cheap for sentences of indexed passages.
+        tokens: a question's words, folded, without stop words.
+        question_vectors: other questions to unit rows; a model call each.
+        fold: width, case and script folding.
+    """
+
+    sentence_vectors: Vectors
+    tokens: Callable[[str], list[str]]
+    question_vectors: Vectors
+    fold: Callable[[str], str]
+
+
+def draft(
+    question: Question, evidence: Sequence[Evidence], tools: Tools, *, language: str
+) -> Draft:
+    """Draft an answer from evidence.
+
+    Args:
+        question: text and vector.
+        evidence: best first.
+        tools: vectors, words and folding.
+        language: "zh" or "en", of the question; refusals and the frames of sentences about
+            articles are in it, quotes stay in the language they were printed in.
+
+    Returns:
+        Claims in reading order with status "answered", "partial" or "conflicting"; or no claims,
+        status "no_evidence" and the reason.
+    """
+    evidence = evidence[:DEPTH]
+    analysis = analyse(question.text, tools.fold, language)
+    candidates = candidates_of(evidence, tools.fold)
+    if not candidates:
+        return Draft((), reason=refusal.reason(None, analysis, language), status="no_evidence")
+    if analysis.head is not None:
+        drafted = _about_articles(question, analysis, candidates, evidence, tools, language)
+        if drafted is not None:
+            return drafted
+    ranking = rank(
+        analysis, question.vector, tools.tokens(analysis.core), candidates, evidence,
+        tools.sentence_vectors,
+    )  # fmt: skip
+    chosen = _chosen(analysis, ranking, evidence, tools)
+    verdict = refusal.judge(analysis, ranking, evidence, chosen)
+    if verdict.refuse:
+        return Draft((), reason=refusal.reason(verdict, analysis, language), status="no_evidence")
+    other = conflict.find(analysis, ranking, evidence, chosen)
+    if other is not None:
+        chosen = [chosen[0], other]
+    best = candidates[chosen[0]]
+    return Draft(
+        _claims(ranking, evidence, chosen, verdict.probability),
+        short_answer(analysis, best.text, tools.fold) if other is None else None,
+        status="conflicting" if other is not None else _status(analysis, ranking, chosen),
+    )
+
+
+def _chosen(
+    analysis: Analysis, ranking: Ranking, evidence: Sequence[Evidence], tools: Tools
+) -> list[int]:
+    """The sentences of the answer; from each article named, where the question names several."""
+    articles = list({e.article.id: e.article for e in evidence}.values())
+    named = attribution.named_in(analysis.folded, articles, tools.fold)
+    if not named:
+        return select.choose(analysis, ranking)
+    chosen: list[int] = []
+    for key in named:
+        own = [
+            i for i, c in enumerate(ranking.candidates) if evidence[c.evidence].article.id == key
+        ]
+        found = select.choose(analysis, ranking, own)
+        chosen += found if len(named) == 1 else found[:2]
+    return chosen
+
+
+def _status(analysis: Analysis, ranking: Ranking, chosen: Sequence[int]) -> str:
+    """ "partial" where a counted list was asked for and fewer items stand in the answer."""
+    if analysis.wanted is not Wanted.LIST or analysis.count is None:
+        return "answered"
+    if len(chosen) >= analysis.count:
+        return "answered"
+    sizes = [n for i in chosen for n in series(ranking.candidates[i].folded)]
+    return "answered" if max(sizes, default=0) >= analysis.count else "partial"
+
+
+def _claims(
+    ranking: Ranking, evidence: Sequence[Evidence], chosen: Sequence[int], probability: float
+) -> tuple[Claim, ...]:
+    """Chosen sentences as claims: articles by importance, sentences of each as they stand there."""
+    likely = select.probabilities(ranking)
+    articles: dict[str, list[int]] = {}
+    for index in chosen:
+        articles.setdefault(_article(ranking.candidates[index], evidence).id, []).append(index)
+    claims: list[Claim] = []
+    for key, own in articles.items():
+        for index in sorted(set(own), key=lambda i: ranking.candidates[i].span):
+            candidate = ranking.candidates[index]
+            score = probability * float(likely[index] / likely.max()) ** 0.5
+            claims.append(Claim(candidate.text, key, candidate.span, candidate.evidence, score))
+    return tuple(claims)
+
+
+def _article(candidate: Candidate, evidence: Sequence[Evidence]) -> Article:
+    return evidence[candidate.evidence].article
+
+
+def _about_articles(
+    question: Question,
+    analysis: Analysis,
+    candidates: Sequence[Candidate],
+    evidence: Sequence[Evidence],
+    tools: Tools,
+    language: str,
+) -> Draft | None:
+    """An answer from the heads of the articles that a question is about; None where no head
+    tells what is asked, so that the articles' own words may."""
+    assert analysis.head is not None
+    head, core = analysis.head, about(analysis)
+    stripped = replace(analysis, core=core, wanted=Wanted.THING, count=None, head=None)
+    vector = tools.question_vectors([core])[0] if core != analysis.core else question.vector
+    ranking = rank(
+        stripped, vector, tools.tokens(core), candidates, evidence, tools.sentence_vectors
+    )
+    meant = _meant(stripped, analysis, ranking, evidence, tools)
+    articles = [_article(candidates[i], evidence) for i in meant]
+    if not any(attribution.tells(a, head) for a in articles):
+        return None
+    verdict = refusal.judge(stripped, ranking, evidence, meant[:1])
+    if verdict.refuse:
+        return Draft((), reason=refusal.reason(verdict, stripped, language), status="no_evidence")
+    claims: list[Claim] = []
+    for index, article in zip(meant, articles, strict=True):
+        candidate, score = candidates[index], verdict.probability
+        claims += attribution.claims(article, head, language, score)
+        claims.append(Claim(candidate.text, article.id, candidate.span, candidate.evidence, score))
+    whole = all(attribution.tells_all(a, head) for a in articles) or head.several
+    return Draft(
+        tuple(claims), attribution.short(articles, head), status="answered" if whole else "partial"
+    )
+
+
+def _meant(
+    stripped: Analysis,
+    analysis: Analysis,
+    ranking: Ranking,
+    evidence: Sequence[Evidence],
+    tools: Tools,
+) -> list[int]:
+    """The best sentence of each article that the question is about, best article first."""
+    assert analysis.head is not None
+    scores = ranking.scores.copy()
+    for i, candidate in enumerate(ranking.candidates):
+        scores[i] += 4.0 * sum(q in candidate.folded for q in stripped.quoted)
+        if not attribution.tells(_article(candidate, evidence), analysis.head):
+            scores[i] -= 1.0
+    best: dict[str, int] = {}
+    for i in sorted(range(len(scores)), key=lambda i: -scores[i]):
+        best.setdefault(_article(ranking.candidates[i], evidence).id, i)
+    order = list(best.values())
+    head = analysis.head
+    if not head.several:
+        return order[:1]
+    if head.count is not None:
+        return order[: head.count]
+    if stripped.quoted:
+        holding = [
+            i for i in order if any(q in ranking.candidates[i].folded for q in stripped.quoted)
+        ]
+        return holding[:5] or order[:1]
+    return [i for i in order if scores[i] >= scores[order[0]] - NEAR_BEST][:3]

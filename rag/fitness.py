@@ -1,0 +1,135 @@
+"""Whether a sentence can hold the kind of answer that a question asks for."""
+
+from __future__ import annotations
+
+import re
+
+from rag.numerals import Number, numbers
+from rag.question import Analysis, Wanted
+
+_DATE = re.compile(
+    r"\d{3,4}\s*年|\d{1,2}\s*月|\d{1,2}\s*[日号]|世纪|年代|[一二三四五六七八九〇]{4}年|[今去昨明前]年|[今昨前]天|"
+    r"元年|\d年|时期|\b1\d{3}\b|\b20\d\d\b|"
+    r"\b(?:january|february|march|april|may|june|july|august|september|october|november|december|"
+    r"century|\d{1,2}(?:st|nd|rd|th))\b"
+)
+_EXACT_DATE = re.compile(
+    r"\d{4}\s*年|\d{1,2}\s*月\s*\d{1,2}|世纪|[一二三四五六七八九〇]{4}年|\b1\d{3}\b|\b20\d\d\b|century"
+)
+_PERSON = re.compile(
+    r"·|书记|主任|教授|总统|先生|女士|院长|导演|将军|皇帝|国王|记者|创始人|主席|部长|市长|省长|总理|校长|博士|院士|作者|首相|公爵|演员|歌手|姓|"
+    r"\b(?:mr|mrs|ms|dr|president|professor|king|queen|sir|chairman|minister)\b"
+)
+_PLACE = re.compile(r"位于|坐落|地处|[省市县区镇乡村州国岛街路湾]|\b(?:in|at|located)\b")
+_REASON = re.compile(
+    r"因为|由于|因此|因而|所以|原因|为了|以便|从而|导致|使得|致使|鉴于|出于|是因|之所以|因|"
+    r"\b(?:because|since|due|therefore|reason|so that|in order|caused?)\b"
+)
+_MANNER = re.compile(
+    r"通过|采用|利用|借助|依托|运用|以[^，。]{2,20}为|用|按照|加强|推动|推进|建立|"
+    r"\b(?:by|through|using|via|with)\b"
+)
+_DEFINITION = re.compile(
+    r"[是指即]|称[为作]|定义|意[为思]|\b(?:is|are|means?|refers?|called|known)\b"
+)
+_MARKS = re.compile(r"[“《\"「][^”》\"」]{1,40}[”》\"」]")
+_SERIES = re.compile(r"[^，。；：！？,;:!?\n]*、[^，。；：！？;:!?\n]*")
+_AND = re.compile(r"和|与|及|以及|、")
+_EN_SERIES = re.compile(r"(?:[^,.;:]+, ){1,}(?:and|or) [^,.;:]+")
+STEPS = re.compile(
+    r"(?:^|[。；：，！？\s])(?P<zh>[一二三四五六七八九十])(?:是|要|方面|个|则)"
+    r"|(?P<first>首先|其次|再次|最后|第[一二三四五六七八九十]|其[一二三四五六])|[（(](?P<digit>[一二三四五六七八九十\d]{1,2})[)）]"
+    r"|(?:^|[。；\s])(?P<dot>\d{1,2})[.、](?=\D)"
+)
+"""What opens one item of a list that runs over sentences: 一是, 首先, 第二, （三）, 4."""
+
+_CURRENCY = re.compile(r"元|美元|欧元|港元|日元|英镑|\$|usd|yuan|rmb|dollar")
+_PERCENT = re.compile(r"%|％|百分|个百分点|成|percent")
+
+
+def series(folded: str) -> list[int]:
+    """How many items each 、-series (or English comma series) of a sentence has, at least 2."""
+    found: list[int] = []
+    for match in _SERIES.finditer(folded):
+        run = match.group()
+        # Marks inside quotations separate nothing: “制、储、输” is one name only when alone.
+        last = run.rsplit("、", 1)[1]
+        closing = re.search(r"和|与|以及|及", last)
+        found.append(run.count("、") + 1 + bool(closing and 0 < closing.start() <= 14))
+    for match in _EN_SERIES.finditer(folded):
+        found.append(match.group().count(",") + 1 + (", and" not in match.group()))
+    if not found and re.search(r"[\u4e00-\u9fff]{2,}[和与及][\u4e00-\u9fff]{2,}", folded):
+        found.append(2)
+    return found
+
+
+def fit(analysis: Analysis, folded: str) -> float:
+    """How well a sentence can hold the answer asked for.
+
+    Args:
+        analysis: the question.
+        folded: the sentence, folded.
+
+    Returns:
+        0 (cannot), .5 (may) or 1 (has just what is asked); higher is better.
+    """
+    wanted = analysis.wanted
+    if wanted is Wanted.NUMBER:
+        return number_fit(analysis, folded)
+    if wanted is Wanted.LIST:
+        return list_fit(analysis, folded)
+    if wanted is Wanted.TIME:
+        return 1.0 if _EXACT_DATE.search(folded) else 0.5 if _DATE.search(folded) else 0.0
+    patterns = {
+        Wanted.PERSON: _PERSON,
+        Wanted.PLACE: _PLACE,
+        Wanted.REASON: _REASON,
+        Wanted.MANNER: _MANNER,
+        Wanted.DEFINITION: _DEFINITION,
+        Wanted.THING: _MARKS,
+    }
+    return 1.0 if patterns[wanted].search(folded) else 0.0
+
+
+def asked_numbers(analysis: Analysis, folded: str) -> list[Number]:
+    """The numbers of a sentence that can answer a question for a number, in order."""
+    stated = {value for value, _ in analysis.asserted}
+    return [
+        n for n in numbers(folded) if n.value not in stated and _has_unit(analysis.unit, n, folded)
+    ]
+
+
+def _has_unit(unit: str, number: Number, folded: str) -> bool:
+    after = folded[number.span.end : number.span.end + 8]
+    if unit == "元":
+        return bool(_CURRENCY.search(after)) or folded[: number.span.start].endswith("$")
+    if unit == "%":
+        return bool(_PERCENT.match(after)) or folded[: number.span.start].endswith("分之")
+    if number.written == "han" and not number.unit:
+        return False
+    return (
+        after.lstrip().startswith(unit[0])
+        if unit
+        else number.written == "digits" or len(number.span) > 1
+    )
+
+
+def number_fit(analysis: Analysis, folded: str) -> float:
+    """1 where a number carries the asked unit, .5 where there is another number, else 0."""
+    if analysis.unit and asked_numbers(analysis, folded):
+        return 1.0
+    digits = [n for n in numbers(folded) if n.written == "digits" or len(n.span) > 1]
+    stated = {value for value, _ in analysis.asserted}
+    if any(n.value not in stated for n in digits):
+        return 0.5 if analysis.unit else 1.0
+    return 0.0
+
+
+def list_fit(analysis: Analysis, folded: str) -> float:
+    """1 where a series has just the asked number of items, .5 for another series or step."""
+    sizes = series(folded)
+    if analysis.count is not None and analysis.count in sizes:
+        return 1.0
+    if analysis.count is None and any(size >= 3 for size in sizes):
+        return 1.0
+    return 0.5 if sizes or STEPS.search(folded) else 0.0

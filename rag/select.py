@@ -1,0 +1,143 @@
+"""Which ranked sentences make the answer: enough to be complete, and no more."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rag.fitness import STEPS
+from rag.question import Analysis, Wanted
+from rag.relevance import Candidate, Ranking, pairs_of
+
+MOST = 3
+"""Sentences of an answer that is no list."""
+
+LONGEST_LIST = 8
+"""Sentences of a list that runs over sentences."""
+
+SURE = 0.6
+"""A sentence that is this likely to be the answer stands alone."""
+
+LIKELY = 0.12
+"""A further sentence must be at least this likely, relative to the first."""
+
+SAME = 0.8
+"""Sentences that share so many character pairs say the same."""
+
+_DANGLING = re.compile(
+    r"(?:这|该|此|其|他|她|它|上述|对此|为此|因此|同时|不过|然而|但|并且|而)"
+    r"|(?:this|these|those|that|such|it|he|she|they|its|his|her|their|however|but)\b"
+)
+_FRAGMENT = 14
+"""A sentence this short (characters) is a heading of what follows."""
+
+
+def probabilities(ranking: Ranking) -> NDArray[np.float64]:
+    """The scores as probabilities that a candidate answers; they add up to 1."""
+    weights = np.exp(ranking.scores - ranking.scores.max())
+    result: NDArray[np.float64] = weights / weights.sum()
+    return result
+
+
+def choose(analysis: Analysis, ranking: Ranking, allowed: Sequence[int] | None = None) -> list[int]:
+    """The candidates that make the answer, most important first.
+
+    Args:
+        analysis: the question.
+        ranking: the candidates with their scores.
+        allowed: only these candidates; None for all.
+
+    Returns:
+        Indices into `ranking.candidates`; empty only where nothing is allowed.
+    """
+    order = [i for i in ranking.best() if allowed is None or i in set(allowed)]
+    if not order:
+        return []
+    steps = _steps(analysis, ranking, order)
+    if steps:
+        return steps
+    likely = probabilities(ranking)
+    chosen = _complete(ranking.candidates, order[0])
+    first = likely[order[0]]
+    for other in order[1:6]:
+        if len(chosen) >= MOST or likely[order[0]] >= SURE * likely[order].sum():
+            break
+        if likely[other] < LIKELY * first or other in chosen:
+            continue
+        if not any(same(ranking.candidates[other], ranking.candidates[c]) for c in chosen):
+            chosen.append(other)
+            if len([c for c in chosen if c in order[:3]]) >= 2:
+                break
+    return chosen
+
+
+def same(one: Candidate, other: Candidate) -> bool:
+    """Whether two sentences say the same, as reprints do."""
+    a, b = set(pairs_of(one.folded)), set(pairs_of(other.folded))
+    return bool(a and b) and len(a & b) >= SAME * min(len(a), len(b))
+
+
+def _complete(candidates: Sequence[Candidate], index: int) -> list[int]:
+    """A sentence with the one before where it points back, or after where it only announces."""
+    chosen, candidate = [index], candidates[index]
+    if (
+        candidate.order > 0
+        and _DANGLING.match(candidate.folded)
+        and _joined(candidates, index - 1, index)
+    ):
+        chosen.append(index - 1)
+    if len(candidate.folded) <= _FRAGMENT and _joined(candidates, index, index + 1):
+        chosen.append(index + 1)
+    return chosen
+
+
+def _joined(candidates: Sequence[Candidate], first: int, second: int) -> bool:
+    if not 0 <= first < second < len(candidates):
+        return False
+    return candidates[first].evidence == candidates[second].evidence
+
+
+def step_of(folded: str) -> int | None:
+    """Which item of a list a sentence opens (一是 → 1, 第三 → 3), None for none.
+
+    首先 is 1; 其次, 再次 and 最后 are 2, 3 and 4.
+    """
+    match = STEPS.match(folded)
+    if match is None:
+        return None
+    if match["first"]:
+        named = {"首先": 1, "其次": 2, "再次": 3, "最后": 4}
+        return named.get(match["first"]) or "一二三四五六七八九十".find(match["first"][1]) + 1
+    sign = match["zh"] or match["digit"] or match["dot"]
+    return int(sign) if sign.isdigit() else "一二三四五六七八九十".find(sign[0]) + 1
+
+
+def _steps(analysis: Analysis, ranking: Ranking, order: Sequence[int]) -> list[int]:
+    """All items of the list that the best sentences belong to, when a list is asked for."""
+    if analysis.wanted is not Wanted.LIST and analysis.wanted is not Wanted.MANNER:
+        return []
+    top = order[0]
+    run = _run(ranking.candidates, top)
+    if len(run) < 2 or len(run) > LONGEST_LIST:
+        return []
+    if analysis.wanted is Wanted.MANNER or (
+        analysis.count is not None and analysis.count != len(run)
+    ):
+        return []
+    # The best sentence opens an item itself, or announces the list.
+    if top in run or (top < run[0] and run[0] - top <= 1):
+        return [top, *(i for i in run if i != top)]
+    return []
+
+
+def _run(candidates: Sequence[Candidate], top: int) -> list[int]:
+    """The sentences of the same passage that open item 1, 2, 3 … in turn."""
+    own = [i for i, c in enumerate(candidates) if c.evidence == candidates[top].evidence]
+    run: list[int] = []
+    for i in own:
+        if step_of(candidates[i].folded) == len(run) + 1:
+            run.append(i)
+    return run
