@@ -1,0 +1,211 @@
+"""The command line of the evaluation. Exit status: 0 done, 1 failed, 2 wrong usage or a bad set.
+
+    python -m eval run SET --home DIR       ask a question set and score the answers
+    python -m eval retrieval SET...         search for the paragraphs of SQuAD-format sets
+    python -m eval compare A B              two result files, question by question
+
+Everything slow is imported inside the commands, so that --help answers at once.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(
+    name="python -m eval",
+    help="Scores Wenju's retrieval, answers, citations and refusals.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Set = Annotated[Path, typer.Argument(metavar="SET", help="Questions, JSON lines.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result file's JSON.")]
+Cache = Annotated[
+    Path | None, typer.Option(envvar="WENJU_CACHE", help="Folder of the bundled model.")
+]
+Model = Annotated[
+    str | None,
+    typer.Option(envvar="WENJU_MODEL", help="Another embedding model: hub id or folder."),
+]
+Dictionary = Annotated[
+    Path | None, typer.Option("--dict", envvar="WENJU_DICTIONARY", help="jieba user dictionary.")
+]
+Threads = Annotated[
+    int, typer.Option(envvar="WENJU_THREADS", min=1, max=256, help="Threads of the encoder.")
+]
+
+
+def main() -> None:
+    """Run the command line and exit with its status."""
+    debug = "--debug" in sys.argv
+    arguments = [a for a in sys.argv[1:] if a != "--debug"]
+    try:
+        status = app(arguments, standalone_mode=True)
+    except KeyboardInterrupt:
+        print("Interrupted; vectors made so far are kept.", file=sys.stderr)
+        sys.exit(1)
+    except (Exception, BrokenPipeError) as error:
+        from eval.errors import BadSet
+        from rag.errors import WenjuError
+
+        if debug or not isinstance(error, (WenjuError, OSError)):
+            raise
+        print(f"eval: {error}", file=sys.stderr)
+        sys.exit(2 if isinstance(error, BadSet) else 1)
+    sys.exit(status or 0)
+
+
+def _can_write(out: Path | None) -> Path | None:
+    """Found out before the work and not after it."""
+    if out is not None and not out.parent.is_dir():
+        raise typer.BadParameter(f"there is no folder {out.parent}; make it first")
+    return out
+
+
+Out = Annotated[Path | None, typer.Option(help="Write the result file here.", callback=_can_write)]
+
+
+@app.command()
+def run(
+    questions: Set,
+    home: Annotated[
+        Path, typer.Option(envvar="WENJU_HOME", help="Folder of the archive to ask.")
+    ] = Path("wenju-data"),
+    http: Annotated[
+        str | None, typer.Option(help="Ask the server at this address instead.")
+    ] = None,
+    key: Annotated[
+        str | None, typer.Option(envvar="EVAL_API_KEY", help="That server's API key.")
+    ] = None,
+    gold: Annotated[
+        Path | None, typer.Option(help="Gold articles; by default articles.json beside SET.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Ask only so many, the first.")] = None,
+    out: Out = None,
+    save: Annotated[
+        bool, typer.Option("--save", help="Also hold answers, citations and passages.")
+    ] = False,
+    cache: Cache = None,
+    model: Model = None,
+    dictionary: Dictionary = None,
+    threads: Threads = 2,
+    as_json: AsJson = False,
+) -> None:
+    """Ask every question of a set and score retrieval, answers, citations and refusals.
+
+    SET holds one JSON object a line; its fields are described at the top of eval/cases.py.
+    """
+    from eval import run as run_
+    from eval import show
+    from eval.cases import load_cases
+    from eval.score import Matcher
+    from eval.target import Archive, Server, Target, config_of, open_archive
+
+    cases = load_cases(questions, gold)
+    asked = cases.cases[:limit]
+    target: Target
+    if http is not None:
+        target = Server(http, key)
+    else:
+        target = Archive(open_archive(config_of(home, cache, model, dictionary, threads)))
+    with show.progress() as step:
+        outcomes = run_.evaluate(
+            asked,
+            target,
+            Matcher(cases.gold),
+            (lambda done, total: step("questions", done, total)) if step else None,
+        )
+    settings = {"limit": limit, "model": model, "threads": threads}
+    report = run_.report(cases, asked, outcomes, target, settings=settings, save=save)
+    _deliver(report, out, as_json, show.show_run)
+    if all(o.reply is None for o in outcomes):
+        print(f"eval: every question failed; the first: {outcomes[0].error}", file=sys.stderr)
+        raise typer.Exit(1)
+
+
+@app.command()
+def retrieval(
+    sets: Annotated[list[Path], typer.Argument(metavar="SET...", help="SQuAD-format JSON files.")],
+    home: Annotated[
+        Path, typer.Option(help="Folder of the archives that are built of the sets.")
+    ] = Path("wenju-data/eval"),
+    crossings: Annotated[
+        bool, typer.Option("--crossings", help="Also ask each set's questions of the others.")
+    ] = False,
+    questions: Annotated[
+        int | None, typer.Option(min=1, help="Ask only so many of each set; always the same ones.")
+    ] = None,
+    titles: Annotated[
+        bool, typer.Option("--titles", help="Index the articles' titles with their paragraphs.")
+    ] = False,
+    answers: Annotated[
+        bool, typer.Option("--answers", help="Also ask the questions and score the answers.")
+    ] = False,
+    out: Out = None,
+    cache: Cache = None,
+    model: Model = None,
+    dictionary: Dictionary = None,
+    threads: Threads = 2,
+    as_json: AsJson = False,
+) -> None:
+    """Search for the paragraphs of SQuAD-format sets: recall, MRR, nDCG.
+
+    A set's paragraphs are put into an archive of their own below --home, which a later run uses
+    again. With --crossings, sets that share question ids are also searched across: the questions
+    of one in the paragraphs of the other.
+    """
+    from eval import retrieval as retrieval_
+    from eval import show
+    from eval.datasets import load_squad
+    from eval.target import config_of
+
+    loaded = [load_squad(path) for path in sets]
+    tasks = retrieval_.tasks_of(loaded, questions, crossings)
+    config = config_of(home, cache, model, dictionary, threads)
+    with show.progress() as step:
+        rows = retrieval_.run_tasks(tasks, config, titles=titles, answers=answers, progress=step)
+    settings = {
+        "questions": questions,
+        "titles": titles,
+        "answers": answers,
+        "model": model,
+        "threads": threads,
+    }
+    _deliver(retrieval_.report(rows, settings), out, as_json, show.show_retrieval)
+
+
+@app.command()
+def compare(
+    first: Annotated[Path, typer.Argument(metavar="A", help="Result file before.")],
+    second: Annotated[Path, typer.Argument(metavar="B", help="Result file after.")],
+    out: Out = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare two result files: differences, their confidence intervals, the changed questions."""
+    from eval import compare as compare_
+    from eval import show
+
+    comparison = compare_.compare(compare_.load_results(first), compare_.load_results(second))
+    _deliver(comparison, out, as_json, show.show_comparison)
+
+
+def _deliver(report: dict[str, Any], out: Path | None, as_json: bool, show: Any) -> None:  # noqa: ANN401 a function
+    """Write the result file, and print it as JSON or as tables."""
+    if out is not None:
+        from eval.run import write
+
+        write(out, report)
+    if as_json:
+        print(json.dumps(report, ensure_ascii=False, indent=1))
+    else:
+        show(report)
+
+
+if __name__ == "__main__":
+    main()

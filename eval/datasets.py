@@ -1,0 +1,159 @@
+"""Question sets in SQuAD's format: SQuAD 1 and 2, XQuAD, CMRC 2018, DRCD."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from eval.cases import UNANSWERABLE, Case, Proof, read_bytes
+from eval.errors import BadSet
+from eval.fields import Fields, Wrong
+from rag.language import is_traditional, language_of
+
+_SEED = 2018  # of every sub-sample, so that two runs ask the same questions
+
+
+@dataclass(frozen=True, slots=True)
+class SquadArticle:
+    """An article of such a set: its title ("" when it has none) and its paragraphs."""
+
+    title: str
+    paragraphs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SquadQuestion:
+    """One question.
+
+    Attributes:
+        answers: accepted answers; () for one that its paragraph does not answer.
+        paragraph: the text of the paragraph that it was asked on.
+    """
+
+    id: str
+    question: str
+    answers: tuple[str, ...]
+    paragraph: str
+
+
+@dataclass(frozen=True, slots=True)
+class SquadSet:
+    """A whole set.
+
+    Attributes:
+        name: the file's name without its ending.
+        digest: SHA-256 of the file, hexadecimal.
+    """
+
+    name: str
+    digest: str
+    articles: tuple[SquadArticle, ...]
+    questions: tuple[SquadQuestion, ...]
+
+
+def load_squad(path: Path) -> SquadSet:
+    """Read and check a set.
+
+    Raises:
+        BadSet: it cannot be read, holds no questions, or something in it is wrong; the error names
+            the place as in data[3].paragraphs[0].qas[2].
+    """
+    data = read_bytes(path)
+    try:
+        value = json.loads(data)
+    except ValueError as error:
+        raise BadSet(path, f"it is not JSON ({error})") from None
+    if not isinstance(value, dict):
+        raise BadSet(path, 'it is not in SQuAD\'s format, an object with "data"')
+    articles: list[SquadArticle] = []
+    questions: dict[str, SquadQuestion] = {}
+    where = "data"
+    try:
+        for number, entry in enumerate(Fields(value).objects("data")):
+            where = f"data[{number}]"
+            paragraphs: list[str] = []
+            for place, paragraph in enumerate(entry.objects("paragraphs")):
+                where = f"data[{number}].paragraphs[{place}]"
+                text = paragraph.text("context")
+                paragraphs.append(text)
+                for at, asked in enumerate(paragraph.objects("qas")):
+                    where = f"data[{number}].paragraphs[{place}].qas[{at}]"
+                    question = _question(asked, text)
+                    if question.id in questions:
+                        raise Wrong(f"the id {question.id!r} was used before")
+                    questions[question.id] = question
+            articles.append(SquadArticle(_title(entry), tuple(paragraphs)))
+    except Wrong as wrong:
+        raise BadSet(path, f"{where}: {wrong}") from None
+    if not questions:
+        raise BadSet(path, "it holds no questions")
+    digest = hashlib.sha256(data).hexdigest()
+    return SquadSet(path.stem, digest, tuple(articles), tuple(questions.values()))
+
+
+def _title(entry: Fields) -> str:
+    title = entry.values.get("title", "")
+    return title if isinstance(title, str) else ""
+
+
+def _question(asked: Fields, paragraph: str) -> SquadQuestion:
+    impossible = asked.truth("is_impossible")
+    answers = tuple(dict.fromkeys(a.text("text") for a in asked.objects("answers")))
+    if not impossible and not answers:
+        raise Wrong("a question that is not is_impossible needs answers")
+    return SquadQuestion(
+        asked.text("id"), asked.text("question"), () if impossible else answers, paragraph
+    )
+
+
+def crossed(asked: SquadSet, searched: SquadSet) -> SquadSet:
+    """The questions of one set over the paragraphs of another, matched by shared ids.
+
+    Accepted are the answers of both languages. Questions that only one of the sets has are left
+    out; the caller sees from the counts how many.
+
+    Returns:
+        Empty of questions when the sets share none.
+    """
+    there: Mapping[str, SquadQuestion] = {q.id: q for q in searched.questions}
+    questions = tuple(
+        replace(
+            q,
+            answers=tuple(dict.fromkeys(q.answers + there[q.id].answers)),
+            paragraph=there[q.id].paragraph,
+        )
+        for q in asked.questions
+        if q.id in there and bool(q.answers) == bool(there[q.id].answers)
+    )
+    return replace(searched, questions=questions)
+
+
+def sample(questions: tuple[SquadQuestion, ...], count: int | None) -> tuple[SquadQuestion, ...]:
+    """At most so many of the questions, in their order; the same ones every time."""
+    if count is None or count >= len(questions):
+        return questions
+    chosen = sorted(random.Random(_SEED).sample(range(len(questions)), count))  # noqa: S311 no secret
+    return tuple(questions[i] for i in chosen)
+
+
+def case_of(question: SquadQuestion, label: str) -> Case:
+    """The question as a case whose evidence is its whole paragraph."""
+    language: Any = language_of(question.question)
+    if language == "zh" and is_traditional(question.question):
+        language = "zh-Hant"
+    if not question.answers:
+        return Case(question.id, question.question, language, UNANSWERABLE, ())
+    return Case(
+        question.id,
+        question.question,
+        language,
+        "factoid",
+        question.answers,
+        articles=(label,),
+        evidence=(Proof(label, 0, question.paragraph),),
+    )

@@ -1,0 +1,261 @@
+"""Retrieval over reading-comprehension sets: `python -m eval retrieval`.
+
+Every paragraph of a set goes into an archive through the product's own pipeline; every question is
+searched there, and its own paragraph should come first. A paragraph counts by its text, so that
+two equal ones are one, and one that was cut into several passages counts at its first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from eval.datasets import SquadArticle, SquadQuestion, SquadSet, case_of, crossed, sample
+from eval.errors import BadSet
+from eval.metrics import means, percentile, rank_scores
+from eval.run import FORMAT, Json, Outcome, Tick, commit, evaluate, summary
+from eval.score import Matcher, Ranking
+from eval.target import DEPTH, Archive
+from index.encode import Encoder
+from index.lock import WriterLock
+from rag import __version__
+from rag.config import Config
+from rag.language import language_of
+from rag.pipeline import Pipeline
+from rag.types import Article, Block, BlockKind, Document, Part, Span
+
+_MORE = 2
+"""Passages asked for a paragraph wanted: a long paragraph takes several places."""
+
+Progress = Callable[[str, int, int], None]
+"""Called with a step's name, how much of it is done and how much there is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Questions to be searched for in the paragraphs of a set.
+
+    Attributes:
+        name: of the set, or "questions → paragraphs" where they are of two sets.
+        skipped: questions without an answer, and those beyond the sub-sample.
+    """
+
+    name: str
+    set: SquadSet
+    questions: tuple[SquadQuestion, ...]
+    unanswerable: int
+    left_out: int
+
+
+def tasks_of(sets: Sequence[SquadSet], count: int | None, crossings: bool) -> list[Task]:
+    """Each set alone, and with `crossings` each set's questions over each other's paragraphs.
+
+    Args:
+        sets: what was read.
+        count: at most so many answerable questions of each; None for all.
+        crossings: whether to cross the sets that share ids.
+
+    Raises:
+        BadSet: `crossings` is asked for and no two sets share ids.
+    """
+    tasks = [_task(one.name, one, count) for one in sets]
+    if crossings:
+        found = [
+            _task(f"{asked.name} → {searched.name}", both, count)
+            for asked in sets
+            for searched in sets
+            if asked is not searched and (both := crossed(asked, searched)).questions
+        ]
+        if not found:
+            raise BadSet(Path(sets[0].name), "no other set given shares its question ids")
+        tasks += found
+    return tasks
+
+
+def _task(name: str, source: SquadSet, count: int | None) -> Task:
+    answerable = tuple(q for q in source.questions if q.answers)
+    chosen = sample(answerable, count)
+    unanswerable = len(source.questions) - len(answerable)
+    return Task(name, source, chosen, unanswerable, len(answerable) - len(chosen))
+
+
+def run_tasks(
+    tasks: Sequence[Task], config: Config, *, titles: bool, answers: bool, progress: Progress | None
+) -> list[Json]:
+    """Build each set's archive and run its tasks: a row of the table for each, in order.
+
+    Args:
+        tasks: what to search for.
+        config: `home` is the folder of the sets' archives.
+        titles: see `build`.
+        answers: see `run_task`.
+        progress: called as the work goes on.
+    """
+    rows: list[Json] = []
+    encoder: Encoder | None = None
+    for task in tasks:
+        pipeline = build(config, task.set, titles, progress, encoder)
+        try:
+            encoder = pipeline.encoder()
+            tick = partial(progress, task.name) if progress else None
+            rows.append(run_task(task, pipeline, answers=answers, tick=tick))
+        finally:
+            pipeline.close()
+    return rows
+
+
+def build(
+    config: Config,
+    source: SquadSet,
+    titles: bool,
+    progress: Progress | None = None,
+    encoder: Encoder | None = None,
+) -> Pipeline:
+    """The archive of a set's paragraphs, in a folder of its own below `config.home`.
+
+    One that was built before is used again: nothing is encoded twice.
+
+    Args:
+        config: `home` is the folder of all such archives.
+        source: the set.
+        titles: give each article its title, as the product does; without, a paragraph must be
+            found by its own words, as in the published tables.
+        progress: called as the work goes on.
+        encoder: in place of the configured one.
+    """
+    stamp = f"{source.name}-{source.digest[:8]}{'-titled' if titles else ''}"
+    pipeline = Pipeline(replace(config, home=config.home / stamp), encoder)
+    with WriterLock(pipeline.config.home):
+        for number, entry in enumerate(source.articles):
+            document, article = _document(source, number, entry, titles)
+            if pipeline.corpus.unchanged(document.uri, document.content_hash) is None:
+                now = datetime.now(UTC).isoformat(timespec="seconds")
+                pipeline.corpus.put(document, [article], now=now)
+            if progress:
+                progress(f"read {source.name}", number + 1, len(source.articles))
+        pipeline.sync(
+            (lambda step, done, total: progress(f"{step} {source.name}", done, total))
+            if progress
+            else None
+        )
+    return pipeline
+
+
+def _document(
+    source: SquadSet, number: int, entry: SquadArticle, titled: bool
+) -> tuple[Document, Article]:
+    """One article of the set, its paragraphs as they are."""
+    title = entry.title if titled and entry.title else None
+    texts = [title, *entry.paragraphs] if title else list(entry.paragraphs)
+    blocks: list[Block] = []
+    start = 0
+    for text in texts:
+        span = Span(start, start + len(text))
+        kind = BlockKind.TITLE if title and not blocks else BlockKind.BODY
+        blocks.append(Block(kind, span, (Part(span.start, span),)))
+        start = span.end + 2
+    whole = "\n\n".join(texts)
+    uri = f"{source.name}#{number}"
+    digest = hashlib.sha256(f"{uri}\n{title}\n{whole}".encode()).hexdigest()
+    article = Article(digest[:16], whole, tuple(blocks), title, language=language_of(whole))
+    return Document(uri, whole, (), {}, "squad", "utf-8", digest), article
+
+
+def search(
+    pipeline: Pipeline, questions: Sequence[SquadQuestion], tick: Tick | None
+) -> tuple[dict[str, Ranking], list[float]]:
+    """Search every question.
+
+    Returns:
+        The rankings by question id, and each search's milliseconds.
+    """
+    rankings: dict[str, Ranking] = {}
+    times: list[float] = []
+    for number, question in enumerate(questions, start=1):
+        started = time.perf_counter()
+        evidence = pipeline.search(question.question, top_k=_MORE * DEPTH)
+        times.append((time.perf_counter() - started) * 1000)
+        found = (
+            e.article.paragraphs[e.passage.paragraph].span.of(e.article.text) for e in evidence
+        )
+        names = tuple(dict.fromkeys(_name(text) for text in found))[:DEPTH]
+        rankings[question.id] = Ranking(frozenset({_name(question.paragraph)}), names)
+        if tick:
+            tick(number, len(questions))
+    return rankings, times
+
+
+def _name(paragraph: str) -> str:
+    """A paragraph's identity."""
+    return hashlib.sha256(paragraph.encode()).hexdigest()
+
+
+def run_task(task: Task, pipeline: Pipeline, *, answers: bool, tick: Tick | None) -> Json:
+    """One row of the table, with every question's scores.
+
+    Args:
+        task: what to search for.
+        pipeline: the archive of its paragraphs.
+        answers: also ask all questions of the set, the unanswerable too, and score the answers.
+        tick: called as questions are done.
+    """
+    rankings, times = search(pipeline, task.questions, tick)
+    scores = rank_scores(rankings)
+    snapshot = pipeline.snapshot()
+    row: Json = {
+        "name": task.name,
+        "sha256": task.set.digest,
+        "paragraphs": sum(len(a.paragraphs) for a in task.set.articles),
+        "passages": snapshot.size,
+        "model": snapshot.model,
+        "questions": len(task.questions),
+        "unanswerable": task.unanswerable,
+        "left_out": task.left_out,
+        "measures": means(scores.values()),
+        "ms": {"p50": percentile(times, 0.5), "p95": percentile(times, 0.95), "n": len(times)},
+    }
+    outcomes = list(_ask(task, pipeline, tick)) if answers else []
+    if outcomes:
+        row["answers"] = summary(outcomes)
+    asked = {o.case.id: o for o in outcomes}
+    row["outcomes"] = [
+        {
+            "id": key,
+            "scores": {
+                k: v if v is None else round(v, 6)
+                for k, v in (
+                    (asked[key].scores if key in asked else {}) | scores.get(key, {})
+                ).items()
+            },
+        }
+        for key in dict.fromkeys([*scores, *asked])
+    ]
+    return row
+
+
+def _ask(task: Task, pipeline: Pipeline, tick: Tick | None) -> Iterator[Outcome]:
+    """The answers to the task's questions and to as large a share of the unanswerable ones."""
+    without = tuple(q for q in task.set.questions if not q.answers)
+    share = len(task.questions) / max(len(task.questions) + task.left_out, 1)
+    chosen = (*task.questions, *sample(without, round(share * len(without))))
+    cases = [case_of(q, _name(q.paragraph)) for q in chosen]
+    yield from evaluate(cases, Archive(pipeline), Matcher({}), tick)
+
+
+def report(rows: Sequence[Json], settings: dict[str, Any]) -> Json:
+    """The result file of `python -m eval retrieval`."""
+    return {
+        "kind": "retrieval",
+        "format": FORMAT,
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        "wenju": __version__,
+        "commit": commit(),
+        "settings": settings,
+        "rows": list(rows),
+    }
