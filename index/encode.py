@@ -192,7 +192,7 @@ class TransformersEncoder:
         self._lock = threading.Lock()  # its tokenizer may not be used by two threads at once
         self._query, self._passage = _prompts(model, dict(self._model.prompts))
         self.name = model
-        self.dim = int(self._model.get_sentence_embedding_dimension() or 0)
+        self.dim = self._model.encode([""], show_progress_bar=False).shape[1]
         window = int(self._model.max_seq_length or _POSITIONS)
         self._overhead = self._length(self._passage)
         self.max_tokens = window - self._overhead
@@ -243,6 +243,8 @@ class TransformersEncoder:
         """A hash of every weight and of all that shapes a vector besides."""
         digest = hashlib.sha256()
         for name, tensor in sorted(self._model.state_dict().items()):
+            if ".pooler." in name:  # not read, and random where the model's files lack it
+                continue
             digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
             digest.update(tensor.detach().contiguous().view(-1).float().numpy().tobytes())
         shape = [repr(self._model), self._query, self._passage, str(self._model.max_seq_length)]

@@ -1,6 +1,6 @@
 """The bundled model, unquantised, as a folder of sentence-transformers.
 
-For measuring what int8 costs, and for whoever wants the model in torch; nothing that serves uses it.
+For measuring what int8 costs, and for whoever wants the model in torch; serving does not use it.
 """
 
 from __future__ import annotations
@@ -39,6 +39,9 @@ def _tensors(weights: WeightFile) -> dict[str, NDArray[np.float32]]:
         ),
         "embeddings.LayerNorm.weight": weights.vector("emb.ln.w"),
         "embeddings.LayerNorm.bias": weights.vector("emb.ln.b"),
+        # BertModel wants a pooler, which nothing reads; without one it would make a random one.
+        "pooler.dense.weight": np.eye(shape.hidden, dtype=np.float32),
+        "pooler.dense.bias": np.zeros(shape.hidden, dtype=np.float32),
     }
     for layer in range(shape.layers):
         for short, long in _LAYER.items():

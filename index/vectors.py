@@ -1,0 +1,246 @@
+"""Vectors by the hash of their text, so that no text is encoded twice under one model.
+
+One SQLite file beside the index. It is a cache: what is missing or damaged in it is encoded again.
+Each batch is committed, and on the disk, before the next begins; an interrupted run therefore
+continues where it was. The write-ahead log lets readers read while one process writes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import sqlite3
+import time
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.encode import Encoder
+from index.errors import WenjuError
+
+logger = logging.getLogger(__name__)
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS model (id INTEGER PRIMARY KEY, fingerprint TEXT NOT NULL UNIQUE);
+CREATE TABLE IF NOT EXISTS vector (
+    model INTEGER NOT NULL REFERENCES model (id),
+    text BLOB NOT NULL,
+    row BLOB NOT NULL,
+    check_sum INTEGER NOT NULL,
+    UNIQUE (model, text)
+);
+"""
+_WAIT_SECONDS = 60.0  # for another process's batch to be written
+_AT_ONCE = 500  # texts looked up by one statement
+
+
+class VectorCache:
+    """Encodes texts, each once.
+
+    It may be used by several threads and processes: each call opens its own connection, and
+    SQLite lets one of them write at a time.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Names the file; it and its folder are made when first written to."""
+        self._path = path
+
+    def encode(
+        self,
+        encoder: Encoder,
+        texts: Sequence[str],
+        progress: Callable[[int], None] | None = None,
+        batch: int = 256,
+    ) -> NDArray[np.float32]:
+        """The passages' vectors, from the file or newly encoded.
+
+        Args:
+            encoder: encodes what the file lacks under its fingerprint.
+            texts: may repeat; each distinct one is encoded at most once.
+            progress: gets the number of texts just done; those found in the file count too, and
+                together it is told `len(texts)`.
+            batch: texts encoded between two writes, 1 or more; an interruption loses at most these.
+
+        Returns:
+            float32, (n, dim), rows of length 1, in the order of `texts`.
+
+        Raises:
+            WenjuError: the file cannot be read or written (disk full, no permission).
+        """
+        if batch < 1:
+            raise ValueError(f"batch is {batch}; at least 1 is needed")
+        rows = np.empty((len(texts), encoder.dim), dtype=np.float32)
+        places: dict[bytes, list[int]] = {}
+        for place, text in enumerate(texts):
+            places.setdefault(_key(text), []).append(place)
+        with self._opened() as database:
+            model = _model_id(database, encoder.fingerprint)
+            found = _look_up(database, model, list(places), encoder.dim)
+            for key, row in found.items():
+                rows[places[key]] = row
+            _tell(progress, sum(len(places[key]) for key in found))
+            # By length, because encoders that pad work best on texts of about the same length.
+            missing = sorted(
+                (key for key in places if key not in found), key=lambda k: len(texts[places[k][0]])
+            )
+            for start in range(0, len(missing), batch):
+                keys = missing[start : start + batch]
+                new = encoder.encode_passages([texts[places[key][0]] for key in keys])
+                _store(database, model, keys, new)
+                for key, row in zip(keys, new, strict=True):
+                    rows[places[key]] = row
+                _tell(progress, sum(len(places[key]) for key in keys))
+        return rows
+
+    def size(self) -> dict[str, int]:
+        """How many vectors are kept, by model fingerprint."""
+        if not self._path.exists():
+            return {}
+        with self._opened() as database:
+            found = database.execute(
+                "SELECT fingerprint, COUNT(vector.text) FROM model"
+                " LEFT JOIN vector ON vector.model = model.id GROUP BY model.id"
+            )
+            return {str(name): int(count) for name, count in found if count}
+
+    def forget(self, texts: Iterable[str]) -> int:
+        """Removes the vectors of these texts, under every model.
+
+        Returns:
+            how many were removed.
+        """
+        if not self._path.exists():
+            return 0
+        with self._opened() as database, database:
+            return sum(
+                database.execute("DELETE FROM vector WHERE text = ?", [_key(text)]).rowcount
+                for text in texts
+            )
+
+    def purge(self, fingerprint: str, texts: Iterable[str]) -> int:
+        """Removes everything but the vectors of `texts` under one model, and shrinks the file.
+
+        Returns:
+            how many were removed.
+        """
+        if not self._path.exists():
+            return 0
+        with self._opened() as database:
+            with database:
+                database.execute("CREATE TEMP TABLE keep (text BLOB PRIMARY KEY)")
+                database.executemany(
+                    "INSERT OR IGNORE INTO keep VALUES (?)", ([_key(text)] for text in texts)
+                )
+                removed = database.execute(
+                    "DELETE FROM vector WHERE text NOT IN (SELECT text FROM keep)"
+                    " OR model NOT IN (SELECT id FROM model WHERE fingerprint = ?)",
+                    [fingerprint],
+                ).rowcount
+                database.execute("DELETE FROM model WHERE fingerprint != ?", [fingerprint])
+            database.execute("VACUUM")
+        return removed
+
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[sqlite3.Connection]:
+        """A connection. A damaged file is set aside, so that the next call begins a new one."""
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with contextlib.closing(self._connect()) as database:
+                yield database
+        except (sqlite3.Error, OSError) as error:
+            if _is_damage(error):
+                self._set_aside(error)
+            raise WenjuError(
+                f"The vectors in {self._path} cannot be read or written ({error}); make sure that "
+                "the folder can be written and the disk has room, and try again: "
+                "what was computed is kept, and what is damaged is computed again."
+            ) from error
+
+    def _connect(self) -> sqlite3.Connection:
+        try:
+            return _open(self._path)
+        except sqlite3.DatabaseError as error:
+            if not _is_damage(error):
+                raise
+            self._set_aside(error)
+            return _open(self._path)
+
+    def _set_aside(self, error: Exception) -> None:
+        aside = self._path.with_name(f"{self._path.name}.damaged-{time.time_ns()}")
+        with contextlib.suppress(FileNotFoundError):  # another process was quicker
+            self._path.rename(aside)
+        for ending in ("-wal", "-shm"):
+            self._path.with_name(self._path.name + ending).unlink(missing_ok=True)
+        logger.warning("vectors_damaged", extra={"moved_to": str(aside), "why": str(error)})
+
+
+def _is_damage(error: Exception) -> bool:
+    """Whether the file is not a sound database, rather than busy, full or not permitted."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF
+    return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    database = sqlite3.connect(path, timeout=_WAIT_SECONDS)
+    try:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = FULL")  # a committed batch survives a power cut
+        database.executescript(_SCHEMA)
+    except sqlite3.Error:
+        database.close()
+        raise
+    return database
+
+
+def _key(text: str) -> bytes:
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=20).digest()
+
+
+def _tell(progress: Callable[[int], None] | None, done: int) -> None:
+    if progress is not None and done:
+        progress(done)
+
+
+def _model_id(database: sqlite3.Connection, fingerprint: str) -> int:
+    with database:
+        database.execute("INSERT OR IGNORE INTO model (fingerprint) VALUES (?)", [fingerprint])
+    (found,) = database.execute("SELECT id FROM model WHERE fingerprint = ?", [fingerprint])
+    return int(found[0])
+
+
+def _look_up(
+    database: sqlite3.Connection, model: int, keys: Sequence[bytes], dim: int
+) -> dict[bytes, NDArray[np.float32]]:
+    """The rows that are there and sound; a damaged one counts as missing and is logged."""
+    found: dict[bytes, NDArray[np.float32]] = {}
+    damaged = 0
+    for start in range(0, len(keys), _AT_ONCE):
+        some = keys[start : start + _AT_ONCE]
+        marks = ",".join("?" * len(some))
+        query = f"SELECT text, row, check_sum FROM vector WHERE model = ? AND text IN ({marks})"  # noqa: S608  only marks
+        for key, row, check_sum in database.execute(query, [model, *some]):
+            if zlib.crc32(row) == check_sum and len(row) == 4 * dim:
+                found[key] = np.frombuffer(row, dtype="<f4")
+            else:
+                damaged += 1
+    if damaged:
+        logger.warning("vectors_damaged", extra={"vectors": damaged})
+    return found
+
+
+def _store(
+    database: sqlite3.Connection,
+    model: int,
+    keys: Sequence[bytes],
+    rows: NDArray[np.float32],
+) -> None:
+    blobs = (row.astype("<f4").tobytes() for row in rows)
+    with database:
+        database.executemany(
+            "INSERT OR REPLACE INTO vector (model, text, row, check_sum) VALUES (?, ?, ?, ?)",
+            ((model, key, blob, zlib.crc32(blob)) for key, blob in zip(keys, blobs, strict=True)),
+        )
