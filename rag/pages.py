@@ -9,9 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from rag.assemble import Draft, Paragraph, article
+from rag.drafts import decisions, drafts_of
 from rag.furniture import iso_date
+from rag.joints import Evidence
+from rag.ngrams import load
 from rag.roles import Line, Role, lines_of
 from rag.types import Article, BlockKind, Document
+from rag.weave import Weaver, load_weights
 
 _KINDS = ("page", "article", "articles")
 
@@ -35,7 +39,7 @@ def articles(document: Document, *, kind: str | None = None) -> tuple[Article, .
     """
     lines = lines_of(document.pieces)
     kind = _kind(document.metadata, kind, lines)
-    drafts = _single(lines) if kind == "article" else _in_order(lines)
+    drafts = _single(lines) if kind == "article" else _woven(lines)
     for draft in drafts:
         _describe(draft, document.metadata, single=kind == "article")
     return tuple(a for a in (article(document, d) for d in drafts) if a.blocks)
@@ -58,50 +62,24 @@ def _kind(
     return "page"
 
 
-def _in_order(lines: Sequence[Line]) -> list[Draft]:
-    """Articles one after the other: a byline, or a title before one, begins the next."""
-    drafts: list[Draft] = []
-    strays = Draft()
-    current = Draft()
-    for i, line in enumerate(lines):
-        following = lines[i + 1] if i + 1 < len(lines) else None
-        if line.role in (Role.HEADER, Role.RULE):
-            strays.blocks.append(Paragraph(BlockKind.UNPLACED, [i]))
-        elif line.role is Role.TITLE or (
-            line.title >= 0.5 and following is not None and following.role is Role.BYLINE
-        ):
-            current = Draft(title=line.text, blocks=[Paragraph(BlockKind.TITLE, [i])])
-            drafts.append(current)
-        elif line.role is Role.BYLINE and line.byline is not None:
-            if current.authors or (current.title is None and current.blocks):
-                current = Draft()
-            if current not in drafts:
-                drafts.append(current)
-            current.authors = line.byline.authors
-            current.blocks.append(Paragraph(BlockKind.BYLINE, [i]))
-        else:
-            if not drafts:
-                drafts.append(current)
-            _add(current, i, line)
-    _slogan(drafts, strays, lines)
+def _woven(lines: Sequence[Line]) -> list[Draft]:
+    """The articles of a page put right, and a last draft of what belongs to none."""
+    evidence = Evidence([line.text for line in lines], load())
+    found = decisions(Weaver(lines, evidence, load_weights()))
+    drafts, strays = drafts_of(lines, evidence, found)
+    _imprint(lines, drafts)
     return [*drafts, strays]
 
 
-def _slogan(drafts: list[Draft], strays: Draft, lines: Sequence[Line]) -> None:
-    """A lone title-like piece at the top is the page's slogan; before text, a title."""
-    if len(drafts) < 2 or drafts[0].authors or not drafts[0].blocks:
-        return
-    first = drafts[0]
-    if lines[first.blocks[0].pieces[0]].title < 0.5 or first.title:
-        return
-    if len(first.blocks) > 1:
-        first.blocks[0].kind = BlockKind.TITLE
-        first.title = lines[first.blocks[0].pieces[0]].text
-    else:
-        strays.blocks.insert(0, Paragraph(BlockKind.UNPLACED, first.blocks[0].pieces))
-        for draft in drafts[1:]:
-            draft.section = lines[first.blocks[0].pieces[0]].text
-        del drafts[0]
+def _imprint(lines: Sequence[Line], drafts: Sequence[Draft]) -> None:
+    """What running heads say of date, paper and page holds for every article of the page."""
+    for line in lines:
+        if line.header is None:
+            continue
+        for draft in drafts:
+            draft.published = draft.published or line.header.published
+            draft.source = draft.source or line.header.source
+            draft.page = draft.page or line.header.page
 
 
 def _single(lines: Sequence[Line]) -> list[Draft]:

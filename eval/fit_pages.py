@@ -1,0 +1,175 @@
+"""Find the weights of `rag/weave.py` on made pages whose truth is known.
+
+    python -m eval.fit_pages PAGES rag/page_weights.json [--ngrams FILE]
+
+PAGES is a folder made by `eval.make_pages`. At every piece the choices that the true articles so
+far leave open are compared with the true one, and the weights make the true ones likeliest
+(conditional logit, L2-regularised, L-BFGS). Prints how often the best choice is the true one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rag.joints import Evidence
+from rag.ngrams import Ngrams, load
+from rag.roles import lines_of
+from rag.types import Part, Piece, Span
+from rag.weave import DECIDED, NAMES, State, Step, Weaver
+
+_FIXED = {"close.far": -6.0, "close.broken": -3.0, "end.broken": -3.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One decision of a page: the options' numbers and the true options.
+
+    Attributes:
+        vectors: (options, names).
+        truth: (options,), whether each is true; at least one is.
+    """
+
+    vectors: NDArray[np.float64]
+    truth: NDArray[np.bool_]
+
+
+def pieces_of(text: str) -> list[Piece]:
+    """A page's pieces: what blank lines part."""
+    pieces = []
+    at = 0
+    for block in text.split("\n\n"):
+        bare = block.strip()
+        if bare:
+            start = at + block.index(bare)
+            pieces.append(Piece(bare, (Part(0, Span(start, start + len(bare))),)))
+        at += len(block) + 2
+    return pieces
+
+
+def choices(text: str, gold: Mapping[str, Any], ngrams: Ngrams) -> Iterator[Choice]:
+    """The decisions of one made page, each under the true articles so far."""
+    pieces = pieces_of(text)
+    labels = gold["pieces"]
+    if len(pieces) != len(labels):
+        return
+    lines = lines_of(pieces)
+    weaver = Weaver(lines, Evidence([line.text for line in lines], ngrams), np.zeros(len(NAMES)))
+    state = State()
+    chain_of: dict[int, int] = {}
+    for piece, label in enumerate(labels):
+        if lines[piece].role not in DECIDED:
+            continue
+        options = weaver.options(state, piece)
+        true = [_is_true(o, label, chain_of) for o in options]
+        if any(true) and not all(true):
+            yield Choice(_dense(options), np.array(true))
+        step = next((o for o, t in zip(options, true, strict=True) if t), None)
+        if step is None:
+            return
+        if step.what == "begin":
+            chain_of[label["article"]] = step.chain
+        state = weaver.take(state, step)
+
+
+def _is_true(step: Step, label: Mapping[str, Any], chain_of: Mapping[int, int]) -> bool:
+    """Whether a step is what the truth says of its piece."""
+    role, chain = label["role"], chain_of.get(label["article"], -2)
+    if step.what == "begin":
+        return role in ("byline", "body") and chain == -2
+    if step.what == "go_on":
+        return bool(role == "body" and step.chain == chain)
+    if step.what == "title":
+        return bool(role == "title" and chain == -2)
+    if step.what == "late":
+        return bool(role == "title" and step.chain == chain)
+    if step.what == "heading":
+        return bool(role == "heading" and step.chain == chain)
+    if step.what == "close":
+        return bool(role == "affiliation" and step.chain == chain)
+    return bool(role == "stray" or chain == -2)
+
+
+def _dense(options: Sequence[Step]) -> NDArray[np.float64]:
+    vectors = np.zeros((len(options), len(NAMES)))
+    for row, option in enumerate(options):
+        for index, value in option.vector:
+            vectors[row, index] += value
+    return vectors
+
+
+def fit(found: Sequence[Choice], ridge: float = 1.0) -> NDArray[np.float64]:
+    """The weights that make the true options likeliest, in the order of `NAMES`."""
+    from scipy.optimize import minimize
+
+    vectors = np.concatenate([c.vectors for c in found])
+    truth = np.concatenate([c.truth for c in found])
+    starts = np.cumsum([0, *(len(c.truth) for c in found[:-1])])
+    group = np.repeat(np.arange(len(found)), [len(c.truth) for c in found])
+    free = np.array([name not in _FIXED for name in NAMES])
+    start = np.array([_FIXED.get(name, 0.0) for name in NAMES])
+
+    def loss(part: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        weights = start.copy()
+        weights[free] = part
+        scores = vectors @ weights
+        scores -= np.maximum.reduceat(scores, starts)[group]
+        odds = np.exp(scores)
+        every = np.add.reduceat(odds, starts)
+        true = np.add.reduceat(odds * truth, starts)
+        slope = vectors.T @ (odds / every[group] - odds * truth / true[group])
+        value = float(np.sum(np.log(every) - np.log(true)) + ridge / 2 * part @ part)
+        return value, slope[free] + ridge * part
+
+    result = minimize(loss, start[free], jac=True, method="L-BFGS-B", options={"maxiter": 500})
+    weights = start.copy()
+    weights[free] = result.x
+    return weights
+
+
+def accuracy(found: Sequence[Choice], weights: NDArray[np.float64]) -> float:
+    """Share of decisions whose best option is true."""
+    return float(np.mean([c.truth[int(np.argmax(c.vectors @ weights))] for c in found]))
+
+
+def read(folder: Path, ngrams: Ngrams) -> list[Choice]:
+    """Every decision of a folder of made pages."""
+    found: list[Choice] = []
+    for path in sorted(folder.glob("*.json")):
+        gold = json.loads(path.read_text(encoding="utf-8"))
+        found.extend(choices(path.with_suffix(".txt").read_text(encoding="utf-8"), gold, ngrams))
+    return found
+
+
+def main() -> None:
+    """Fit and save."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("pages", type=Path)
+    parser.add_argument("weights", type=Path)
+    parser.add_argument("--ngrams", type=Path)
+    parser.add_argument("--test", type=Path, help="a folder of other pages to measure on")
+    options = parser.parse_args()
+    ngrams = load(options.ngrams) if options.ngrams else load()
+    found = read(options.pages, ngrams)
+    weights = fit(found)
+    report = {"decisions": len(found), "right": round(accuracy(found, weights), 4)}
+    if options.test:
+        other = read(options.test, ngrams)
+        report |= {"test_decisions": len(other), "test_right": round(accuracy(other, weights), 4)}
+    print(json.dumps(report))
+    stored = {name: round(float(w), 4) for name, w in zip(NAMES, weights, strict=True)}
+    options.weights.write_text(
+        json.dumps({"found_by": "eval/fit_pages.py", **report, "weights": stored}, indent=1) + "\n",
+        encoding="utf-8",
+    )
+
+
+if __name__ == "__main__":
+    main()
