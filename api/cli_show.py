@@ -87,8 +87,7 @@ def _fill(text: str, indent: str = "") -> str:
 def _credit(article: Article, paragraph: int | None, language: str) -> str:
     words = _WORDS[language]
     place = words["head"] if paragraph is None else words["paragraph"].format(n=paragraph + 1)
-    title = article.title or article.text[:20] + "…"
-    name = f"《{title}》" if language == "zh" else f"“{title}”"
+    name = f"《{article.name}》" if language == "zh" else f"“{article.name}”"
     facts = [words["stop"].join(article.authors), article.source, article.published, article.page]
     return " · ".join([name, *(f for f in facts if f), place])
 
@@ -147,8 +146,7 @@ def show_articles(articles: Sequence[Article], total: int) -> None:
     """Print a list of articles."""
     for a in articles:
         facts = [a.published or "no date", a.source, "、".join(a.authors)]
-        title = a.title or f"({a.text[:24]}…)"
-        print(f"{a.id}  {title}  " + " · ".join(f for f in facts if f))
+        print(f"{a.id}  {a.name}  " + " · ".join(f for f in facts if f))
     if total > len(articles):
         print(f"… and {total - len(articles):,} more; --limit or --query shows others")
     elif not total:

@@ -13,6 +13,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,6 +42,9 @@ from rag.types import (
     Question,
     Turn,
 )
+
+LOCK = "writer.lock"
+"""The file in the home that one writer at a time holds locked."""
 
 ANSWER_EVIDENCE = 20
 """Passages that the answer is drawn from: more than are shown, for questions over many articles."""
@@ -96,7 +100,19 @@ class Pipeline:
     def close(self) -> None:
         """Close the files."""
         self.corpus.close()
-        self.vectors.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Be the only one who writes to this home."""
+        lock = WriterLock(self.config.home / LOCK)
+        try:
+            lock.__enter__()
+        except OSError as error:
+            raise HomeUnusable(self.config.home, error.strerror or str(error)) from error
+        try:
+            yield
+        finally:
+            lock.__exit__(None, None, None)
 
     # An article's path
 
@@ -120,7 +136,7 @@ class Pipeline:
             ArchiveBusy: another process is writing to this home.
         """
         files, reports = readers.find_files(paths)
-        with WriterLock(self.config.home):
+        with self._writing():
             for number, path in enumerate(files, 1):
                 reports.append(
                     self._put(str(path), lambda p=path: readers.read_path(p), kind, restore)
@@ -138,7 +154,7 @@ class Pipeline:
         Raises:
             ArchiveBusy: another process is writing to this home.
         """
-        with WriterLock(self.config.home):
+        with self._writing():
             report = self._put(name, lambda: readers.read_bytes(name, data), kind, restore)
             self.sync()
         return self._counted(report)
@@ -176,7 +192,7 @@ class Pipeline:
             NotFound: there is no such article.
             ArchiveBusy: another process is writing to this home.
         """
-        with WriterLock(self.config.home):
+        with self._writing():
             self.corpus.delete(article_id, now=_now())
             self.sync()
 
@@ -195,7 +211,7 @@ class Pipeline:
             How many passages it holds.
         """
         encoder = self.encoder()
-        with WriterLock(self.config.home):
+        with self._writing():
             entries, rows = indexing.encode_articles(
                 sorted(self.corpus.ids()), self.corpus, encoder, self.vectors, progress
             )

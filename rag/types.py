@@ -170,6 +170,15 @@ class Article:
         """The body's paragraphs; a citation's `paragraph` counts in this, from 0."""
         return tuple(b for b in self.blocks if b.kind is BlockKind.BODY)
 
+    @property
+    def name(self) -> str:
+        """The title, or the first words of the text where none was printed."""
+        if self.title:
+            return self.title
+        body = next(iter(self.paragraphs), None)
+        words = body.span.of(self.text) if body else self.text
+        return words if len(words) <= 20 else words[:20] + "…"
+
     def first(self, kind: BlockKind) -> Block | None:
         """The first block of a kind, or None."""
         return next((b for b in self.blocks if b.kind is kind), None)

@@ -5,6 +5,7 @@ from fakes import HashingEncoder
 
 from index.lock import WriterLock
 from rag.errors import ArchiveBusy, BadQuestion, ModelMismatch, NotFound
+from rag.pipeline import LOCK
 from rag.retrieve import fuse
 from rag.types import Filters
 
@@ -152,7 +153,7 @@ def test_an_empty_archive_has_no_evidence(pipeline):
 
 
 def test_a_home_that_another_is_writing_to_is_busy(pipeline, files):
-    with WriterLock(pipeline.config.home), pytest.raises(ArchiveBusy, match="process"):
+    with WriterLock(pipeline.config.home / LOCK), pytest.raises(ArchiveBusy, match="process"):
         pipeline.add([files])
 
 
