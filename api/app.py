@@ -16,7 +16,7 @@ from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 
 from api.routes import State, router
-from api.security import BodyTooLarge, Gate, Guard, Overloaded
+from api.security import Gate, Guard, Overloaded
 from api.settings import Settings
 from rag import __version__
 from rag.errors import (
@@ -41,7 +41,6 @@ _STATUS: list[tuple[type[WenjuError], int, str]] = [
     (UnreadableFile, 422, "unreadable_file"),
     (BadInput, 400, "bad_request"),
     (NotFound, 404, "not_found"),
-    (BodyTooLarge, 413, "too_large"),
     (Overloaded, 503, "overloaded"),
     (ArchiveBusy, 409, "archive_busy"),
     (IndexUnwritable, 503, "index_unwritable"),

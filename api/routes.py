@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any
 
 import anyio
@@ -168,13 +169,11 @@ _UPLOADS: dict[str, Any] = {
 async def add(request: Request, state: Shared) -> Json:
     """Add articles: uploaded files, or one text as JSON. Every file is reported."""
     uploads, kind = await _uploads(request)
-    jobs: list[Callable[[], Json]] = [
-        lambda name=name, data=data: schemas.report_json(  # type: ignore[misc] # bound now
-            state.pipeline.add_upload(name, data, kind=kind)
-        )
+    reports = [
+        await state.writes.run(partial(state.pipeline.add_upload, name, data, kind=kind))
         for name, data in uploads
     ]
-    return {"files": [await state.writes.run(job) for job in jobs]}
+    return {"files": [schemas.report_json(r) for r in reports]}
 
 
 async def _uploads(request: Request) -> tuple[list[tuple[str, bytes]], str | None]:
@@ -192,14 +191,15 @@ async def _uploads(request: Request) -> tuple[list[tuple[str, bytes]], str | Non
             where = ".".join(map(str, first["loc"])) or "body"
             raise BadInput(f"{where}: {first['msg']}; send {{name, text}} or a form.") from error
         return [(body.name, body.text.encode())], body.kind
-    form = await request.form(max_files=1000, max_fields=20)
-    kind = form.get("kind")
-    if kind not in (None, "", "page", "article", "articles"):
-        raise BadInput("kind must be page, article or articles.")
-    files = [f for f in form.getlist("files") if isinstance(f, UploadFile)]
-    if not files:
-        raise BadInput("The form holds no file; send one or more in the field `files`.")
-    return [(f.filename or "upload", await f.read()) for f in files], str(kind) if kind else None
+    async with request.form(max_files=1000, max_fields=20) as form:
+        kind = form.get("kind")
+        if kind not in (None, "", "page", "article", "articles"):
+            raise BadInput("kind must be page, article or articles.")
+        files = [f for f in form.getlist("files") if isinstance(f, UploadFile)]
+        if not files:
+            raise BadInput("The form holds no file; send one or more in the field `files`.")
+        contents = [(f.filename or "upload", await f.read()) for f in files]
+    return contents, str(kind) if kind else None
 
 
 @router.get("/v1/examples", tags=["questions"])

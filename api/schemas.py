@@ -73,7 +73,7 @@ class SearchBody(_Strict):
 
     question: str
     top_k: int | None = Field(None, ge=1, le=50)
-    filters: FilterBody = FilterBody()
+    filters: FilterBody = Field(default_factory=lambda: FilterBody.model_validate({}))
 
 
 class AskBody(SearchBody):

@@ -15,6 +15,7 @@ from typing import TypeVar
 import anyio
 import anyio.to_thread
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rag.errors import WenjuError
@@ -48,13 +49,6 @@ class Overloaded(WenjuError):
     def __init__(self) -> None:
         self.seconds = random.randint(1, 4)  # noqa: S311 jitter, not a secret
         super().__init__(f"Too many questions are waiting; try again in {self.seconds} seconds.")
-
-
-class BodyTooLarge(WenjuError):
-    """The request's body is larger than its route allows."""
-
-    def __init__(self, limit: int) -> None:
-        super().__init__(f"The request's body is larger than {limit:,} bytes; send less at a time.")
 
 
 class Gate:
@@ -129,8 +123,8 @@ class Guard:
             message = await receive()
             if message["type"] == "http.request":
                 seen += len(message.get("body", b""))
-                if seen > limit:
-                    raise BodyTooLarge(limit)
+                if seen > limit:  # the framework lets only this class through from here
+                    raise HTTPException(413, f"The body is larger than {limit:,} bytes: send less.")
             return message
 
         async def dressed(message: Message) -> None:

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.encode import Encoder
-from index.store import Snapshot, Store
+from index.snapshot import Snapshot
+from index.store import Store
 from index.types import Entry
 from index.vectors import VectorCache
 from rag import chunk

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,8 @@ from numpy.typing import NDArray
 
 from index.encode import Encoder, load_encoder
 from index.lock import WriterLock
-from index.store import Snapshot, Store
+from index.snapshot import Snapshot
+from index.store import Store
 from index.tokens import Tokenizer, fold
 from index.vectors import VectorCache
 from rag import answer, cite, converse, examples, indexing, pages, readers, retrieve
@@ -138,9 +140,8 @@ class Pipeline:
         files, reports = readers.find_files(paths)
         with self._writing():
             for number, path in enumerate(files, 1):
-                reports.append(
-                    self._put(str(path), lambda p=path: readers.read_path(p), kind, restore)
-                )
+                read = partial(readers.read_path, path)
+                reports.append(self._put(str(path), read, kind, restore))
                 if progress:
                     progress("read", number, len(files))
             self.sync(progress)

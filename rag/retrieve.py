@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from index.store import Snapshot
+from index.snapshot import Snapshot
 from rag.corpus import Corpus
 from rag.sentences import sentences
 from rag.types import Evidence, Filters, Passage, Question, Vectors
