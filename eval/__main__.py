@@ -101,13 +101,14 @@ def run(
 
     SET holds one JSON object a line; its fields are described at the top of eval/cases.py.
     """
+    from eval.cases import load_cases
+
+    cases = load_cases(questions, gold)  # a wrong set is told before anything slow is imported
     from eval import run as run_
     from eval import show
-    from eval.cases import load_cases
     from eval.score import Matcher
     from eval.target import Archive, Server, Target, config_of, open_archive
 
-    cases = load_cases(questions, gold)
     asked = cases.cases[:limit]
     target: Target
     if http is not None:
@@ -160,12 +161,13 @@ def retrieval(
     again. With --crossings, sets that share question ids are also searched across: the questions
     of one in the paragraphs of the other.
     """
-    from eval import retrieval as retrieval_
-    from eval import show
     from eval.datasets import load_squad
-    from eval.target import config_of
 
     loaded = [load_squad(path) for path in sets]
+    from eval import retrieval as retrieval_
+    from eval import show
+    from eval.target import config_of
+
     tasks = retrieval_.tasks_of(loaded, questions, crossings)
     config = config_of(home, cache, model, dictionary, threads)
     with show.progress() as step:

@@ -192,6 +192,8 @@ def _p_value(differences: np.ndarray[Any, np.dtype[np.float64]]) -> float:
 
     # A question that did not change does not change under a flip of its sign either.
     changed = differences[differences != 0]
+    if len(changed) == 1:  # either sign is as extreme as the other
+        return 1.0
     tested = permutation_test(
         (changed,),
         lambda x, axis: np.mean(x, axis=axis),

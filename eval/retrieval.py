@@ -27,7 +27,7 @@ from index.lock import WriterLock
 from rag import __version__
 from rag.config import Config
 from rag.language import language_of
-from rag.pipeline import Pipeline
+from rag.pipeline import LOCK, Pipeline
 from rag.types import Article, Block, BlockKind, Document, Part, Span
 
 _MORE = 2
@@ -131,7 +131,7 @@ def build(
     """
     stamp = f"{source.name}-{source.digest[:8]}{'-titled' if titles else ''}"
     pipeline = Pipeline(replace(config, home=config.home / stamp), encoder)
-    with WriterLock(pipeline.config.home):
+    with WriterLock(pipeline.config.home / LOCK):
         for number, entry in enumerate(source.articles):
             document, article = _document(source, number, entry, titles)
             if pipeline.corpus.unchanged(document.uri, document.content_hash) is None:

@@ -17,7 +17,7 @@ from functools import lru_cache
 from index.tokens import fold
 
 _LAST_LATIN = "\u2e80"  # everything from here on is written without spaces between words
-_UNSPOKEN = "'’‘`´"  # inside a word they are left out: Guang'an = Guangan
+_UNSPOKEN = "'’"  # inside a word they are left out: Guang'an = Guangan
 _MEANT = "%‰"  # punctuation by Unicode, but part of an answer
 _HAN = re.compile("[\u4e00-\u9fa5]")
 _WORD = re.compile(r"[^\W_]+(?:[.,'’][^\W_]+)*|[^\w\s]|_")
