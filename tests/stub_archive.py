@@ -106,7 +106,10 @@ ARTICLES: list[Json] = [
             "authors": ["Hannah Whitfield"],
         },
         [
-            ("title", "How one old neighbourhood paid for its lifts, and what the others can learn"),
+            (
+                "title",
+                "How one old neighbourhood paid for its lifts, and what the others can learn",
+            ),
             ("byline", "By Hannah Whitfield"),
             (
                 "body",
@@ -253,7 +256,9 @@ def scripted(question: str, turns: int) -> Json:
     if question.isascii():
         said = [("Six lifts were shared by floor: " + FLOOR, [(1, FLOOR)])]
         return answer(question, said, short="by floor", language="en")
-    found = answer(question, [(SIX, [(1, SIX)]), (MONEY, [(2, MONEY)])], short="三方分担，一楼不出钱")
+    found = answer(
+        question, [(SIX, [(1, SIX)]), (MONEY, [(2, MONEY)])], short="三方分担，一楼不出钱"
+    )
     if turns:
         found["standalone_question"] = f"𠮷祥里加装电梯：{question}"
     return found

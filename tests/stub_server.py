@@ -1,7 +1,7 @@
 """Serves the chat page with a scripted archive, for what a real server does not do on request:
 streams that break off, late errors, slow answers, hostile text, an empty archive.
 
-`python -m tests.stub_server PORT` serves it for looking at the page by hand.
+`python tests/stub_server.py PORT` serves it for looking at the page by hand.
 """
 
 from __future__ import annotations
@@ -14,14 +14,19 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from tests.stub_archive import ARTICLES, Json, head, scripted
+from stub_archive import ARTICLES, Json, head, scripted
 
 STATIC = Path(__file__).resolve().parent.parent / "api" / "static"
 POLICY = (
     "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; "
     "form-action 'self'"
 )
-KINDS = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".html": "text/html"}
+KINDS = {
+    ".js": "text/javascript",
+    ".css": "text/css",
+    ".svg": "image/svg+xml",
+    ".html": "text/html",
+}
 
 
 class Stub(ThreadingHTTPServer):
@@ -59,6 +64,7 @@ class Handler(BaseHTTPRequestHandler):
     """One request."""
 
     server: Stub
+    protocol_version = "HTTP/1.1"
 
     def log_message(self, *args: object) -> None:
         """Quiet: what the tests need is in `Stub`."""
@@ -101,7 +107,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def _list(self, query: dict[str, str]) -> None:
         found = [
-            head(a) for a in self.server.articles if query.get("q", "") in f"{a['title']}{a['source']}"
+            head(a)
+            for a in self.server.articles
+            if query.get("q", "") in f"{a['title']}{a['source']}"
         ]
         first = int(query.get("offset", 0))
         page = found[first : first + int(query.get("limit", 50))]
@@ -118,16 +126,21 @@ class Handler(BaseHTTPRequestHandler):
         self.server.asked.append(body)
         question = body["question"]
         if "busy" in question:
-            self._error(503, "overloaded", "Too many questions are waiting; try again in 2 seconds.")
+            self._error(
+                503, "overloaded", "Too many questions are waiting; try again in 2 seconds."
+            )
             return
         result = scripted(question, len(body.get("history", [])))
         self._start(200, "application/jsonl")
+        self.close_connection = True
         try:
-            self._stream(question, result)
+            if self._stream(question, result):
+                self.wfile.write(b"0\r\n\r\n")
         except (BrokenPipeError, ConnectionResetError):
             self.server.gone.set()
 
-    def _stream(self, question: str, result: Json) -> None:
+    def _stream(self, question: str, result: Json) -> bool:
+        """Says whether the stream ends in order."""
         self._event({"event": "status", "step": "retrieve"})
         self._event({"event": "passages", "passages": result["passages"]})
         self._event({"event": "status", "step": "answer"})
@@ -136,13 +149,14 @@ class Handler(BaseHTTPRequestHandler):
             if "slow" in question:
                 self._wait()
             if "cut" in question and at >= 14:
-                self.wfile.write(b'{"event": "answer", "ans')  # and no more
-                return
+                self._chunk(b'{"event": "answer", "ans')  # and no more
+                return "reset" not in question  # without the last chunk the browser sees an error
             if "broken" in question and at >= 14:
                 told = {"code": "internal", "message": "x", "request_id": "r-42"}
                 self._event({"event": "error", "error": told})
-                return
+                return True
         self._event({"event": "answer", "answer": result})
+        return True
 
     def _wait(self) -> None:
         """Until the test says go on; a browser that hangs up is noticed by writing to it."""
@@ -155,9 +169,11 @@ class Handler(BaseHTTPRequestHandler):
         # Cut in the middle of characters: the page has to put UTF-8 together again.
         line = json.dumps(event, ensure_ascii=False).encode() + b"\n"
         half = len(line) // 2
-        self.wfile.write(line[:half])
-        self.wfile.flush()
-        self.wfile.write(line[half:])
+        self._chunk(line[:half])
+        self._chunk(line[half:])
+
+    def _chunk(self, data: bytes) -> None:
+        self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
         self.wfile.flush()
 
     def _file(self, path: Path) -> None:
@@ -180,7 +196,9 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Security-Policy", POLICY)
         self.send_header("X-Content-Type-Options", "nosniff")
         self.send_header("Cache-Control", "no-store")
-        if length is not None:
+        if length is None:
+            self.send_header("Transfer-Encoding", "chunked")
+        else:
             self.send_header("Content-Length", str(length))
         self.end_headers()
 

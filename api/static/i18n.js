@@ -39,7 +39,8 @@ export function setLanguage(next) {
  * @param {Record<string, string | number>} [values]
  */
 export function t(key, values = {}) {
-  const words = (current === "zh" ? zh : en)[key];
+  const table = current === "zh" ? zh : en;
+  const words = (values.n === 1 && table[`${key}.one`]) || table[key];
   if (words === undefined) throw new Error(`no words for ${key}`);
   return words.replace(/\{(\w+)\}/g, (_, name) =>
     typeof values[name] === "number" ? number(values[name]) : String(values[name] ?? ""),

@@ -140,7 +140,8 @@ export class Reader {
     const mark = this.root.querySelector("mark.current");
     const paragraph = place.paragraph === null || place.paragraph === undefined ? null : this.root.querySelector(`#p${place.paragraph}`);
     this.scroller.focus({ preventScroll: true });
-    if (mark) reveal(mark, "center");
+    const tall = mark && mark.getBoundingClientRect().height > this.scroller.clientHeight / 2;
+    if (mark) reveal(mark, tall ? "start" : "center");
     else if (paragraph) {
       paragraph.classList.add("pointed");
       reveal(paragraph, "start");

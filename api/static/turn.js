@@ -90,7 +90,7 @@ export class TurnView {
     fill(
       this.live,
       statusLabel(answer.status),
-      answer.short_answer && !refusal && el("p", { class: "short-answer", lang: answer.language ?? null }, answer.short_answer),
+      fits(answer.short_answer) && !refusal && el("p", { class: "short-answer", lang: answer.language ?? null }, answer.short_answer),
       answerText(answer, this.app),
       el("p", { class: "hidden" }, t("turn.ready", { n: distinct(answer.citations).length })),
     );
@@ -136,6 +136,11 @@ export class TurnView {
   }
 }
 
+/** Whether a short answer is short enough to stand alone above the text. @param {string | null} short */
+function fits(short) {
+  return Boolean(short) && /** @type {string} */ (short).length <= 120;
+}
+
 /** @param {any} answer */
 function copyMenu(answer) {
   const take = (/** @type {string} */ text) => async () => {
@@ -166,7 +171,7 @@ function copyMenu(answer) {
  * @param {{code: string, message: string, requestId?: string, status?: number}} error
  */
 export function errorNote(error) {
-  const kind = known(`error.${error.code}`) ? error.code : error.status && error.status < 500 ? "request" : "server";
+  const kind = known(`error.${error.code}`) ? error.code : error.status && error.status >= 400 && error.status < 500 ? "request" : "server";
   const told = error.code === "internal" ? "" : error.message; // ours say what to do, in English
   return el(
     "div",

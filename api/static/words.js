@@ -1,5 +1,8 @@
 // @ts-check
-/** The words of the interface. `{name}` is filled in; both languages have the same keys. */
+/**
+ * The words of the interface. `{name}` is filled in; both languages have the same keys. A key with
+ * ".one" is used when `n` is 1.
+ */
 
 /** @type {Record<string, string>} */
 export const zh = {
@@ -112,9 +115,9 @@ export const zh = {
 
   "article.untitled": "无题",
   "article.head": "文章标题与署名",
-  "article.paragraph": "第 {n} 段",
+  "article.paragraph": "第 {n} 段",
   "article.paragraphs": "{n} 段",
-  "article.page": "第 {page} 版",
+  "article.page": "第 {page} 版",
   "article.quoted": "《{title}》",
   "article.undated": "日期不详",
   "article.unsourced": "出处不详",
@@ -246,6 +249,7 @@ export const en = {
   "turn.stopped": "Stopped.",
   "turn.again": "Ask again",
   "turn.ready": "Answer ready, {n} citations",
+  "turn.ready.one": "Answer ready, 1 citation",
   "turn.took": "{seconds} s",
   "turn.generation": "index generation {n}",
   "turn.model": "model {model}",
@@ -259,6 +263,7 @@ export const en = {
   "step.cite": "Checking the citations",
   "step.other": "Working",
   "step.found": "{n} passages found",
+  "step.found.one": "1 passage found",
 
   "status.partial": "Partial answer",
   "status.partial.note": "The archive answers only a part of the question.",
@@ -267,6 +272,7 @@ export const en = {
   "status.no_evidence": "Not in the archive",
   "status.no_evidence.title": "The archive does not say",
   "coverage": "Searched {n} passages",
+  "coverage.one": "Searched 1 passage",
   "coverage.range": ", articles from {from} to {to}",
   "coverage.nearest": "Nearest passages",
 
@@ -302,6 +308,7 @@ export const en = {
   "article.head": "title and byline",
   "article.paragraph": "paragraph {n}",
   "article.paragraphs": "{n} paragraphs",
+  "article.paragraphs.one": "1 paragraph",
   "article.page": "page {page}",
   "article.quoted": "“{title}”",
   "article.undated": "no date",
@@ -343,6 +350,7 @@ export const en = {
   "archive.search": "Find articles",
   "archive.placeholder": "Title, author, source …",
   "archive.count": "{n} articles",
+  "archive.count.one": "1 article",
   "archive.found": "{n} found",
   "archive.none": "No article matches “{q}”.",
   "archive.empty": "There are no articles here yet.",
@@ -362,7 +370,9 @@ export const en = {
   "upload.skipped": "Skipped",
   "upload.failed": "Not added",
   "upload.articles": "{n} articles read",
+  "upload.articles.one": "1 article read",
   "upload.joints": "{n} closed column breaks, the least sure {percent}%",
+  "upload.joints.one": "1 closed column break, {percent}% sure",
   "upload.discard": "Discard",
   "upload.discarded": "Removed",
   "upload.label": "Uploaded files",

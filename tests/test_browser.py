@@ -1,0 +1,749 @@
+"""The chat page in a real browser, against a scripted server that can also misbehave."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from browsing import Browsing, started
+from stub_archive import ARTICLES, EIGHT, HOSTILE, MONEY, SIX
+from stub_server import STATIC, Stub
+
+pytestmark = pytest.mark.browser
+
+LIFTS = "老楼装电梯的钱由谁来出？"
+DISPLAYED_TITLE = "𠮷祥里的老楼装上了电梯🛗"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with started() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Stub]:
+    with Stub() as stub:
+        thread = threading.Thread(target=stub.serve_forever, daemon=True)
+        thread.start()
+        yield stub
+        stub.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def stub(server: Stub) -> Stub:
+    server.reset()
+    return server
+
+
+@pytest.fixture
+def browsing(browser: Browser, stub: Stub) -> Iterator[Browsing]:
+    browsing = Browsing(browser)
+    yield browsing
+    stub.go_on.set()
+    browsing.close()
+
+
+def ask(page: Page, question: str) -> Locator:
+    """Ask by keyboard; gives the newest turn."""
+    box = page.locator("#question")
+    box.fill(question)
+    box.press("Enter")
+    return page.locator(".turn").last
+
+
+def answered(page: Page, question: str) -> Locator:
+    """Ask and wait until the answer has been drawn."""
+    turn = ask(page, question)
+    expect(turn.locator(".turn-live")).to_have_attribute("aria-busy", "false")
+    return turn
+
+
+def chip(turn: Locator, number: int) -> Locator:
+    return turn.locator("button.chip").get_by_text(str(number), exact=True)
+
+
+# --- asking ---------------------------------------------------------------------------------
+
+
+def test_an_answer_has_a_chip_behind_each_sentence(browsing: Browsing, stub: Stub) -> None:
+    page = browsing.open(stub.url)
+    turn = answered(page, LIFTS)
+    expect(turn.locator(".answer-text")).to_have_text(f"{SIX}1{MONEY}2")
+    expect(turn.locator(".short-answer")).to_have_text("三方分担，一楼不出钱")
+    expect(chip(turn, 1)).to_have_accessible_name(
+        f"引文 1：《{DISPLAYED_TITLE}》，第 2 段, 原文，打开原文"
+    )
+    assert stub.asked == [{"question": LIFTS, "stream": True}]
+
+
+def test_enter_sends_shift_enter_breaks_the_line_composing_never_sends(
+    browsing: Browsing, stub: Stub
+) -> None:
+    page = browsing.open(stub.url)
+    box = page.get_by_role("textbox", name="问题")
+    box.press_sequentially("一")
+    low = box.bounding_box()
+    box.press("Shift+Enter")
+    box.press_sequentially("二")
+    expect(box).to_have_value("一\n二")
+    high = box.bounding_box()
+    assert low is not None
+    assert high is not None
+    assert high["height"] > low["height"]
+    compose = """(node, how) => node.dispatchEvent(new KeyboardEvent("keydown",
+        {key: "Enter", bubbles: true, cancelable: true, ...how}))"""
+    box.evaluate(compose, {"isComposing": True})
+    box.evaluate(compose, {"keyCode": 229})
+    expect(box).to_have_value("一\n二")
+    assert stub.asked == []
+    box.press("Enter")
+    expect(page.locator(".question")).to_have_text("一\n二")
+    expect(box).to_have_value("")
+
+
+def test_an_input_method_at_work_never_sends(browsing: Browsing, stub: Stub) -> None:
+    page = browsing.open(stub.url)
+    page.locator("#question").focus()
+    session = page.context.new_cdp_session(page)
+    session.send(
+        "Input.imeSetComposition", {"text": "dianti", "selectionStart": 6, "selectionEnd": 6}
+    )
+    expect(page.locator("#question")).to_have_value("dianti")
+    key = {"type": "rawKeyDown", "key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 229}
+    session.send("Input.dispatchKeyEvent", key)
+    session.send("Input.insertText", {"text": "电梯"})
+    expect(page.locator("#question")).to_have_value("电梯")
+    assert stub.asked == []
+
+
+def test_a_blank_question_is_not_sent(browsing: Browsing, stub: Stub) -> None:
+    page = browsing.open(stub.url)
+    page.locator("#question").fill("  \n ")
+    page.locator("#question").press("Enter")
+    expect(page.get_by_role("button", name="发送问题")).to_be_disabled()
+    assert stub.asked == []
+
+
+def test_while_an_answer_comes_one_can_type_and_stop(browsing: Browsing, stub: Stub) -> None:
+    page = browsing.open(stub.url)
+    turn = ask(page, "slow 电梯")
+    expect(turn.locator(".step")).to_have_text("正在撰写回答 · 找到 7 段")
+    expect(turn.locator(".answer-text")).to_have_text(SIX[:7])
+    box = page.locator("#question")
+    box.fill("下一个问题")
+    box.press("Enter")  # is not sent, and is not lost
+    expect(box).to_have_value("下一个问题")
+    page.get_by_role("button", name="停止回答").click()
+    expect(turn.get_by_text("已停止。")).to_be_visible()
+    assert stub.gone.wait(15)
+    assert [body["question"] for body in stub.asked] == ["slow 电梯"]
+    stub.go_on.set()
+    turn.get_by_role("button", name="重新提问").click()
+    expect(chip(turn, 1)).to_be_visible()
+
+
+def test_a_running_question_goes_on_while_another_chat_is_open(
+    browsing: Browsing, stub: Stub
+) -> None:
+    page = browsing.open(stub.url, width=1600)
+    ask(page, "slow 电梯")
+    expect(page.locator(".answer-text")).to_be_visible()
+    page.get_by_role("button", name="新对话").click()
+    answered(page, LIFTS)
+    stub.go_on.set()
+    history = page.get_by_role("complementary", name="对话记录")
+    history.get_by_role("button", name="slow 电梯", exact=True).click()
+    expect(page.locator(".question")).to_have_text("slow 电梯")
+    expect(chip(page.locator(".turn"), 1)).to_be_visible()
+
+
+# --- citations and the article ---------------------------------------------------------------
+
+
+def test_pointing_at_a_chip_shows_the_quote_and_where_it_stands(
+    browsing: Browsing, stub: Stub
+) -> None:
+    page = browsing.open(stub.url)
+    turn = answered(page, LIFTS)
+    chip(turn, 2).hover()
+    card = page.get_by_role("tooltip")
+    expect(card.locator("q")).to_have_text(MONEY)
+    expect(card).to_contain_text(f"《{DISPLAYED_TITLE}》")
+    expect(card).to_contain_text("周砚秋、罗一鸣 · 文据样报 · 2024年5月20日 · 第 3 版 · 第 3 段")
+    expect(card).to_contain_text("这句话逐字出自原文")
+    expect(turn.locator(".claim.lit").first).to_contain_text("一是市级补助")
+    page.keyboard.press("Escape")
+    expect(card).to_be_hidden()
+
+
+def test_by_keyboard_alone_a_chip_shows_its_card_and_opens_the_article(
+    browsing: Browsing, stub: Stub
+) -> None:
+    page = browsing.open(stub.url)
+    turn = answered(page, LIFTS)
+    page.keyboard.press("Shift+Tab")
+    while page.evaluate("!document.activeElement.matches('.chip')"):
+        page.keyboard.press("Shift+Tab")
+    second = chip(turn, 2)
+    expect(second).to_be_focused()
+    expect(page.get_by_role("tooltip")).to_contain_text(MONEY)
+    assert second.get_attribute("aria-describedby") == "card"
+    page.keyboard.press("Enter")
+    expect(page.locator("mark.current")).to_be_in_viewport()
+    page.keyboard.press("Escape")
+    expect(page.locator("#reader")).to_be_hidden()
+    expect(second).to_be_focused()
+
+
+def test_the_article_opens_beside_with_exactly_the_quote_marked(
+    browsing: Browsing, stub: Stub
+) -> None:
+    page = browsing.open(stub.url)
+    turn = answered(page, LIFTS)
+    chip(turn, 1).click()
+    mark = page.locator("mark.current")
+    expect(mark).to_be_in_viewport()
+    # 𠮷 and 😀 stand before the quote, 🛗 in it: each takes two UTF-16 units.
+    assert mark.evaluate_all("nodes => nodes.map(n => n.textContent).join('')") == SIX
+    assert page.locator("mark:not(.current)").all_inner_texts() == [MONEY]
+    assert page.url == f"{stub.url}/articles/a1#p1"
+    shown = page.locator(".reader-text > [class^=block-]").evaluate_all(
+        """nodes => nodes.map(n => [...n.childNodes].filter(c => !c.classList?.contains(
+            "paragraph-number")).map(c => c.textContent).join(""))"""
+    )
+    article = ARTICLES[0]
+    assert shown == [article["text"][b["start"] : b["end"]] for b in article["blocks"]]
+    page.go_back()
+    expect(page.locator("#reader")).to_be_hidden()
+    expect(turn).to_be_visible()
+
+
+def test_closed_column_breaks_are_marked_with_their_confidence(
+    browsing: Browsing, stub: Stub
+) -> None:
+    page = browsing.open(stub.url)
+    chip(answered(page, LIFTS), 1).click()
+    joint = page.get_by_role("button", name="接合处，把握 58%")
+    joint.hover()
+    card = page.get_by_role("tooltip")
+    expect(card).to_contain_text("此处原为断栏，已接合，把握 58%。 略去重复的“三”。")
+    expect(card.get_by_role("listitem").first).to_have_text("上一段停在词语中间")
+    before = joint.evaluate("node => node.previousSibling.textContent.slice(-5)")
+    after = joint.evaluate("node => node.nextSibling.textContent.slice(0, 4)")
+    assert (before, after) == ("了三十天，", "收到意见")
+    expect(page.locator("mark .joint")).to_have_accessible_name("接合处，把握 93%")
+
+
+def test_the_article_stands_beside_on_a_desk_and_below_on_a_phone(
+    browsing: Browsing, stub: Stub
+) -> None:
+    for width, height in [(1024, 768), (1600, 1000), (360, 740)]:
+        page = browsing.open(stub.url, width=width, height=height)
+        turn = answered(page, LIFTS)
+        chip(turn, 1).click()
+        expect(page.locator("mark.current")).to_be_in_viewport()
+        answer, reader = turn.bounding_box(), page.locator("#reader").bounding_box()
+        assert answer is not None
+        assert reader is not None
+        if width > 360:
+            assert reader["x"] >= answer["x"] + answer["width"]
+        else:
+            assert reader["x"] == 0
+            assert reader["y"] > height / 3
+            expect(turn.locator(".question")).to_be_in_viewport()
+
+
+def test_an_article_has_an_address_of_its_own(browsing: Browsing, stub: Stub) -> None:
+    page = browsing.open(f"{stub.url}/articles/a1#p2")
+    paragraph = page.locator("#p2")
+    expect(paragraph).to_contain_text("一是市级补助")
+    expect(paragraph).to_have_class("block-body pointed")
+    page.get_by_role("link", name="第 1 段").click()
+    assert page.url == f"{stub.url}/articles/a1#p0"
+    page.get_by_role("button", name="关闭文章").click()
+    assert page.url == f"{stub.url}/"
+
+
+def test_an_article_that_is_gone_or_changed_is_said_so(browsing: Browsing, stub: Stub) -> None:
+    browsing.allowed.append("404")
+    page = browsing.open(stub.url)
+    turn = answered(page, LIFTS)
+    text = ARTICLES[0]["text"].replace("六部", "七部")
+    stub.articles = [{**ARTICLES[0], "text": text}]
+    chip(turn, 1).click()
+    expect(page.get_by_text("引文已不在原处")).to_be_visible()
+    page.get_by_role("button", name="关闭文章").click()
+    stub.articles = []
+    chip(turn, 1).click()
+    expect(page.get_by_role("alert")).to_have_text("资料库里已没有这篇文章。")
+
+
+def test_a_quote_that_moved_is_found_again(browsing: Browsing, stub: Stub) -> None:
+    page = browsing.open(stub.url)
+    turn = answered(page, LIFTS)
+    first = ARTICLES[0]
+    moved = [
+        {**b, "start": b["start"] + 2 * (n > 0), "end": b["end"] + 2, "joints": []}
+        for n, b in enumerate(first["blocks"])
+    ]
+    stub.articles = [{**first, "text": "😀！" + first["text"], "blocks": moved}]
+    chip(turn, 1).click()
+    expect(page.locator("mark.current")).to_have_text(SIX)
+
+
+# --- honest answers --------------------------------------------------------------------------
+
+
+def test_a_refusal_shows_what_was_searched_and_the_nearest(browsing: Browsing, stub: Stub) -> None:
+    page = browsing.open(stub.url)
+    turn = answered(page, "补助标准是哪一年定的？")
+    expect(turn.get_by_text("资料中没有答案")).to_be_visible()
+    searched = "查了 1,234 段文字，文章日期从 2019年3月 到 2024年5月20日。"
+    expect(turn.locator(".coverage-line")).to_have_text(searched)
+    nearest = turn.get_by_role("list", name="最接近的段落").get_by_role("listitem")
+    expect(nearest).to_have_count(2)
+    expect(nearest.first).to_contain_text("去年春天")
+    expect(turn.get_by_role("button", name="带出处复制")).to_have_count(0)
+    nearest.nth(1).get_by_role("button").click()
+    expect(page.locator("mark.current")).to_contain_text("一是市级补助")
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [("partial 电梯", "部分回答"), ("电梯首批装了几部？", "各处说法不一")],
+)
+def test_a_partial_or_conflicting_answer_says_so(
+    browsing: Browsing, stub: Stub, question: str, said: str
+) -> None:
+    page = browsing.open(stub.url)
+    expect(answered(page, question).locator(".status strong")).to_have_text(said)
+
+
+def test_conflicting_sources_stand_side_by_side(browsing: Browsing, stub: Stub) -> None:
+    page = browsing.open(stub.url)
+    turn = answered(page, "电梯首批装了几部？")
+    sides = turn.get_by_role("group", name="各处说法不一").get_by_role("button")
+    expect(sides).to_have_count(2)
+    expect(sides.nth(0)).to_contain_text(SIX)
+    expect(sides.nth(1)).to_contain_text("江岸晚报 · 2024年4月2日")
+    boxes = [sides.nth(n).bounding_box() for n in (0, 1)]
+    assert boxes[0]["y"] == boxes[1]["y"]  # type: ignore[index] # both are shown
+    sides.nth(1).click()
+    expect(page.locator("mark.current")).to_have_text(EIGHT)
+
+
+def test_an_unproved_sentence_looks_and_reads_unproved(browsing: Browsing, stub: Stub) -> None:
+    page = browsing.open(stub.url)
+    turn = answered(page, "unproved 电梯")
+    expect(turn.locator(".claim").first).to_have_attribute("data-support", "unsupported")
+    expect(turn.locator(".chip")).to_have_accessible_name(
+        f"引文 1：《{DISPLAYED_TITLE}》，第 2 段, 未能证实，打开原文"
+    )
+    expect(turn.locator(".sources")).to_contain_text("未能证实")
+
+
+def test_twenty_sources_are_folded(browsing: Browsing, stub: Stub) -> None:
+    page = browsing.open(stub.url, width=360, height=740)
+    turn = answered(page, "twenty 老楼")
+    expect(turn.locator(".answer-text .chip")).to_have_count(20)
+    expect(turn.locator(".source:visible")).to_have_count(6)
+    turn.get_by_role("button", name="显示全部 20 条出处").click()
+    expect(turn.locator(".source:visible")).to_have_count(20)
+    expect(turn.get_by_role("button", name="收起")).to_have_attribute("aria-expanded", "true")
+
+
+def test_ranked_passages_are_one_click_away(browsing: Browsing, stub: Stub) -> None:
+    page = browsing.open(stub.url, language="en")
+    turn = answered(page, LIFTS)
+    turn.get_by_role("button", name="Passages found (7)").click()
+    rows = turn.get_by_role("list", name="Passages found, best first").get_by_role("listitem")
+    expect(rows).to_have_count(7)
+    expect(rows.nth(0)).to_contain_text("No. 1")
+    expect(rows.nth(0)).to_contain_text("score 0.91")
+    expect(rows.nth(0)).to_contain_text("found by meaning and words")
+    expect(rows.nth(0)).to_contain_text("also in 江岸晚报")
+    expect(turn.locator(".receipt")).to_contain_text("Searched 1,234 passages")
+
+
+@pytest.mark.parametrize(
+    ("form", "copied"),
+    [
+        (
+            "纯文本",
+            f"{SIX}[1]{MONEY}[2]\n\n[1] 《{DISPLAYED_TITLE}》 · 周砚秋、罗一鸣 · 文据样报 · "
+            f"2024年5月20日 · 第\u00a03\u00a0版 · 第\u00a02\u00a0段\n    {SIX}\n\n"
+            f"[2] 《{DISPLAYED_TITLE}》 · 周砚秋、罗一鸣 · 文据样报 · "
+            f"2024年5月20日 · 第\u00a03\u00a0版 · 第\u00a03\u00a0段\n    {MONEY}",
+        ),
+        (
+            "Markdown",
+            f"{SIX}[1]{MONEY}[2]\n\n- **[1]** [{DISPLAYED_TITLE}](URL/articles/a1#p1) · "
+            "周砚秋、罗一鸣 · 文据样报 · 2024年5月20日 · 第\u00a03\u00a0版 · 第\u00a02\u00a0段"
+            f"\n  > {SIX}\n- **[2]** [{DISPLAYED_TITLE}](URL/articles/a1#p2) · "
+            "周砚秋、罗一鸣 · 文据样报 · 2024年5月20日 · 第\u00a03\u00a0版 · 第\u00a03\u00a0段"
+            f"\n  > {MONEY}",
+        ),
+        (
+            "GB/T 7714 参考文献",
+            f"{SIX}[1]{MONEY}[1]\n\n[1] 周砚秋, 罗一鸣. {DISPLAYED_TITLE}[N]. "
+            "文据样报, 2024-05-20(3).",
+        ),
+    ],
+)
+def test_an_answer_is_copied_with_its_citations(
+    browsing: Browsing, stub: Stub, form: str, copied: str
+) -> None:
+    page = browsing.open(stub.url)
+    turn = answered(page, LIFTS)
+    turn.get_by_text("带出处复制").click()
+    turn.get_by_role("button", name=form, exact=True).click()
+    expect(page.get_by_role("status").filter(has_text="已复制")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == copied.replace("URL", stub.url)
+
+
+# --- faults ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("cut 电梯", "回答传到一半断开了，请重试。"),
+        ("cut reset 电梯", "回答传到一半断开了，请重试。"),
+        ("broken 电梯", "请求编号 r-42"),
+        ("busy 电梯", "排队的问题太多，请过几秒再试。"),
+    ],
+)
+def test_an_error_says_what_to_do_and_can_be_retried(
+    browsing: Browsing, stub: Stub, question: str, said: str
+) -> None:
+    browsing.allowed += ["503", "ERR_INCOMPLETE_CHUNKED"]
+    page = browsing.open(stub.url)
+    turn = answered(page, question)
+    expect(turn.get_by_role("alert")).to_contain_text(said)
+    turn.get_by_role("button", name="重试").click()
+    expect(turn.get_by_role("alert")).to_contain_text(said)
+    assert [body["question"] for body in stub.asked] == [question] * 2
+    expect(page.get_by_role("button", name="发送问题")).to_be_visible()
+
+
+def test_a_server_that_is_away_is_said_so_and_may_come_back(browsing: Browsing, stub: Stub) -> None:
+    browsing.allowed.append("ERR_FAILED")
+    page = browsing.open(stub.url, language="en")
+    page.route("**/v1/ask", lambda route: route.abort())
+    turn = answered(page, LIFTS)
+    expect(turn.get_by_role("alert")).to_contain_text("Make sure that wenju serve is running")
+    page.unroute("**/v1/ask")
+    turn.get_by_role("button", name="Try again").click()
+    expect(chip(turn, 1)).to_be_visible()
+
+
+def test_hostile_text_stays_text_and_breaks_no_layout(browsing: Browsing, stub: Stub) -> None:
+    page = browsing.open(stub.url, width=360, height=740)
+    page.on("dialog", lambda dialog: pytest.fail(dialog.message))
+    title = page.title()
+    turn = answered(page, "hostile")
+    assert turn.locator(".answer-text").evaluate("node => node.textContent") == HOSTILE + "1"
+    chip(turn, 1).click()
+    expect(page.locator("mark.current")).to_be_visible()
+    assert page.locator("mark.current").evaluate("node => node.textContent") == HOSTILE
+    assert page.title() == title
+    for tag in ("img", "svg:not(.icon)", "i", "b", "body script", "a[href^=javascript]"):
+        expect(page.locator(tag)).to_have_count(0)
+    # The override stands alone in an isolate: the letters behind it keep their order.
+    order = page.locator("mark.current").evaluate(
+        """node => { const text = [...node.childNodes].find(n => n.data?.startsWith("gnp"));
+            const range = document.createRange();
+            const at = i => (range.setStart(text, i), range.setEnd(text, i + 1),
+                range.getBoundingClientRect().left);
+            return [at(0), at(1), at(2)]; }"""
+    )
+    assert order == sorted(order)
+    assert overflowing(page) == []
+
+
+# --- conversation ----------------------------------------------------------------------------
+
+
+def test_a_second_question_takes_the_first_turn_along(browsing: Browsing, stub: Stub) -> None:
+    page = browsing.open(stub.url)
+    answered(page, LIFTS)
+    turn = answered(page, "一楼呢？")
+    expect(turn.get_by_text("理解为：𠮷祥里加装电梯：一楼呢？")).to_be_visible()
+    expect(page.locator(".turn")).to_have_count(2)
+    before = {"question": LIFTS, "answer": f"{SIX}[1]{MONEY}[2]", "article_ids": ["a1"]}
+    assert stub.asked[1] == {"question": "一楼呢？", "history": [before], "stream": True}
+
+
+def test_conversations_are_kept_reopened_exported_and_deleted(
+    browsing: Browsing, stub: Stub
+) -> None:
+    page = browsing.open(stub.url, width=1600)
+    answered(page, LIFTS)
+    page.reload()
+    expect(chip(page.locator(".turn"), 2)).to_be_visible()
+    with page.expect_download() as markdown:
+        page.get_by_role("button", name="导出为 Markdown").click()
+    assert f"## {LIFTS}\n\n{SIX}" in markdown.value.path().read_text("utf-8")
+    with page.expect_download() as exported:
+        page.get_by_role("button", name="导出为 JSON").click()
+    chat = json.loads(exported.value.path().read_text("utf-8"))
+    assert chat["turns"][0]["answer"]["citations"][1]["quote"] == MONEY
+    page.get_by_role("button", name="新对话").click()
+    expect(page.get_by_role("heading", name="向资料库提问")).to_be_visible()
+    expect(page.locator(".turn")).to_have_count(0)
+    page.get_by_role("button", name=f"删除这段对话: {LIFTS}").click()
+    expect(page.locator(".chats li")).to_have_count(0)
+    page.get_by_role("button", name="撤销").click()
+    page.get_by_role("button", name=LIFTS, exact=True).last.click()
+    expect(chip(page.locator(".turn"), 1)).to_be_visible()
+
+
+def test_history_that_cannot_be_read_is_said_so(browsing: Browsing, stub: Stub) -> None:
+    page = browsing.open(stub.url)
+    page.evaluate("localStorage.setItem('wenju.chat.x', '{half')")
+    page.reload()
+    expect(page.get_by_text("有 1 段旧对话读不出来，已跳过。")).to_be_visible()
+    expect(chip(answered(page, LIFTS), 1)).to_be_visible()
+
+
+# --- archive, filters, examples --------------------------------------------------------------
+
+
+def test_examples_are_asked_by_a_click(browsing: Browsing, stub: Stub) -> None:
+    page = browsing.open(stub.url, language="en")
+    page.get_by_role("button", name="Who pays for the lifts?").click()
+    expect(page.locator(".question")).to_have_text("Who pays for the lifts?")
+    expect(page.locator(".short-answer")).to_have_text("by floor")
+
+
+def test_an_empty_archive_says_how_to_fill_it(browsing: Browsing, stub: Stub) -> None:
+    stub.articles = []
+    page = browsing.open(stub.url)
+    expect(page.get_by_text("wenju add FILE…")).to_be_visible()
+    page.get_by_role("button", name="打开资料库").click()
+    expect(page.get_by_text("这里还没有文章。")).to_be_visible()
+
+
+def test_the_archive_is_searched_and_its_articles_opened(browsing: Browsing, stub: Stub) -> None:
+    page = browsing.open(stub.url, language="en")
+    page.get_by_role("link", name="Archive").click()
+    rows = page.get_by_role("list", name="Articles").get_by_role("listitem")
+    expect(rows).to_have_count(len(ARTICLES))
+    page.get_by_role("searchbox", name="Find articles").fill("晚报")
+    expect(rows).to_have_count(1)
+    expect(page.get_by_text("1 found")).to_be_visible()
+    rows.get_by_role("link").click()
+    expect(page.locator("#reader")).to_contain_text(EIGHT)
+    expect(rows).to_have_count(1)
+    page.get_by_role("searchbox").fill("nothing like it")
+    expect(page.get_by_text("No article matches “nothing like it”.")).to_be_visible()
+
+
+def test_deleting_can_be_undone_until_the_notice_goes(browsing: Browsing, stub: Stub) -> None:
+    page = browsing.open(f"{stub.url}/#archive")
+    page.get_by_role("button", name="删除《加装电梯首批定为八部》").click()
+    link = page.get_by_role("link", name="加装电梯首批定为八部")
+    expect(link).to_be_hidden()
+    page.get_by_role("button", name="撤销").click()
+    expect(link).to_be_visible()
+    assert stub.articles == ARTICLES
+    page.get_by_role("button", name="删除《加装电梯首批定为八部》").click()
+    page.locator(".toast").get_by_role("button", name="关闭").click()
+    expect(page.locator(".count")).to_have_text("3 篇文章")
+    assert [a["id"] for a in stub.articles] == ["a1", "e1", "h1"]
+
+
+def test_files_are_uploaded_and_what_was_read_is_shown(browsing: Browsing, stub: Stub) -> None:
+    browsing.allowed.append("422")
+    page = browsing.open(f"{stub.url}/#archive")
+    page.locator("#files").set_input_files(
+        [
+            {"name": "page.txt", "mimeType": "text/plain", "buffer": "文".encode() * 2000},
+            {"name": "bad.bin", "mimeType": "application/octet-stream", "buffer": b"\0\1"},
+        ]
+    )
+    rows = page.get_by_role("list", name="上传的文件").locator("> li")
+    expect(rows.nth(0)).to_contain_text("已加入")
+    expect(rows.nth(0)).to_contain_text("读出 1 篇文章 · 2 处接栏，把握最低 58%")
+    expect(rows.nth(1)).to_contain_text("bad.bin: is not text")
+    assert stub.uploaded == ["page.txt", "bad.bin"]
+    rows.nth(0).get_by_role("link").click()
+    expect(page.locator("#reader")).to_contain_text(DISPLAYED_TITLE)
+    rows.nth(0).get_by_role("button", name="不要，删除").click()
+    expect(rows.nth(0)).to_contain_text("已删除")
+    assert "a1" not in [a["id"] for a in stub.articles]
+
+
+def test_a_file_can_be_dropped(browsing: Browsing, stub: Stub) -> None:
+    page = browsing.open(f"{stub.url}/#archive")
+    data = page.evaluate_handle(
+        """() => { const data = new DataTransfer();
+            data.items.add(new File(["文章"], "dropped.md")); return data; }"""
+    )
+    page.locator(".drop").dispatch_event("drop", {"dataTransfer": data})
+    expect(page.get_by_role("list", name="上传的文件")).to_contain_text("已加入")
+    assert stub.uploaded == ["dropped.md"]
+
+
+def test_filters_are_sent_shown_as_chips_and_removed(browsing: Browsing, stub: Stub) -> None:
+    page = browsing.open(stub.url)
+    page.get_by_role("button", name="筛选").click()
+    page.get_by_role("combobox", name="来源").fill("文据样报、江岸晚报")
+    page.get_by_label("起始日期").fill("2024-06-01")
+    page.get_by_label("截止日期").fill("2024-05-31")
+    page.get_by_role("button", name="使用筛选").click()
+    expect(page.get_by_text("起始日期晚于截止日期。")).to_be_visible()
+    page.get_by_label("起始日期").fill("2024-01-01")
+    page.get_by_label("语言").select_option("中文")
+    page.get_by_role("button", name="使用筛选").click()
+    chips = page.get_by_role("group", name="正在使用的筛选").get_by_role("button")
+    expect(chips).to_have_count(5)
+    page.get_by_role("button", name="去掉筛选：江岸晚报").click()
+    turn = answered(page, LIFTS)
+    expect(turn.locator(".aside").first).to_have_text(
+        "限于：文据样报、中文、2024年1月1日 起、至 2024年5月31日"
+    )
+    assert stub.asked[0]["filters"] == {
+        "sources": ["文据样报"],
+        "languages": ["zh"],
+        "date_from": "2024-01-01",
+        "date_to": "2024-05-31",
+    }
+
+
+def test_one_article_alone_can_be_asked(browsing: Browsing, stub: Stub) -> None:
+    page = browsing.open(f"{stub.url}/articles/a2")
+    page.get_by_role("button", name="只问这篇").click()
+    expect(page.get_by_role("button", name="去掉筛选：《加装电梯首批定为八部》")).to_be_visible()
+    answered(page, LIFTS)
+    assert stub.asked[0]["filters"] == {"article_ids": ["a2"]}
+
+
+# --- looks and language ----------------------------------------------------------------------
+
+
+def test_the_language_follows_the_browser_and_can_be_switched(
+    browsing: Browsing, stub: Stub
+) -> None:
+    page = browsing.open(stub.url, language="en")
+    expect(page.locator("html")).to_have_attribute("lang", "en")
+    turn = answered(page, LIFTS)
+    expect(turn.get_by_role("heading", name="Sources")).to_be_visible()
+    page.get_by_role("button", name="Switch to Chinese (中文)").click()
+    expect(page.locator("html")).to_have_attribute("lang", "zh-Hans")
+    expect(page.locator(".turn").get_by_role("heading", name="出处")).to_be_visible()
+    expect(page.get_by_role("textbox", name="问题")).to_be_visible()
+    page.reload()
+    expect(page.locator("html")).to_have_attribute("lang", "zh-Hans")
+
+
+def test_the_theme_follows_the_system_and_can_be_chosen(browsing: Browsing, stub: Stub) -> None:
+    page = browsing.open(stub.url, scheme="dark")
+    root = page.locator("html")
+    expect(root).to_have_attribute("data-theme", "dark")
+    page.get_by_role("button", name="外观：跟随系统").click()
+    expect(root).to_have_attribute("data-theme", "light")
+    page.reload()
+    expect(page.get_by_role("button", name="外观：浅色")).to_be_visible()
+    expect(root).to_have_attribute("data-theme", "light")
+
+
+def overflowing(page: Page) -> list[str]:
+    """What is wider than its place, sideways."""
+    return page.evaluate(
+        """() => [document.documentElement, ...document.querySelectorAll("*")]
+            .filter(n => n.scrollWidth > n.clientWidth + 1 && n.clientWidth > 0
+                && getComputedStyle(n).overflowX !== "visible"
+                && !n.matches(".hidden, .chat-link, .filter-chip span, [class*=title], .side-source"))
+            .map(n => `${n.tagName}.${n.className} ${n.scrollWidth} > ${n.clientWidth}`)"""
+    )
+
+
+@pytest.mark.parametrize("width", [360, 512, 1024, 1600])
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_nothing_is_wider_than_the_page(
+    browsing: Browsing, stub: Stub, width: int, language: str
+) -> None:
+    page = browsing.open(stub.url, language=language, width=width, height=740)
+    assert overflowing(page) == []
+    for question in ("twenty", "几部", "refuse", "hostile"):
+        answered(page, question)
+        assert overflowing(page) == []
+    chip(page.locator(".turn").first, 3).click()
+    expect(page.locator("mark.current")).to_be_visible()
+    assert overflowing(page) == []
+    page.locator("#to-archive").click()
+    expect(page.locator(".article-row")).to_have_count(len(ARTICLES))
+    assert overflowing(page) == []
+
+
+CONTRAST = """() => {
+  const light = c => { const [r, g, b] = c.map(v => (v /= 255) <= 0.04045 ? v / 12.92
+    : ((v + 0.055) / 1.055) ** 2.4); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+  const parse = s => { const [r, g, b, a = 1] = s.match(/[\\d.]+/g).map(Number); return [r, g, b, a]; };
+  const ground = n => { for (; n; n = n.parentElement) {
+    const c = parse(getComputedStyle(n).backgroundColor); if (c[3] > 0) return c; } return [255, 255, 255]; };
+  const bad = [];
+  for (const n of document.querySelectorAll("body *")) {
+    const own = [...n.childNodes].some(c => c.nodeType === 3 && c.data.trim());
+    if (!own || n.closest("[hidden], :disabled, .hidden, datalist, .control") || !n.getClientRects().length) continue;
+    const a = light(parse(getComputedStyle(n).color).slice(0, 3)), b = light(ground(n).slice(0, 3));
+    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    if (ratio < 4.5) bad.push(`${n.tagName}.${n.className} ${ratio.toFixed(2)} ${n.textContent.slice(0, 20)}`);
+  }
+  return bad; }"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_stands_out_from_its_ground(browsing: Browsing, stub: Stub, scheme: str) -> None:
+    browsing.allowed.append("503")
+    page = browsing.open(stub.url, width=1600, scheme=scheme)
+    assert page.evaluate(CONTRAST) == []
+    for question in ("几部", "refuse", "unproved", "busy"):
+        answered(page, question)
+    chip(page.locator(".turn").first, 1).click()
+    expect(page.locator("mark.current")).to_be_visible()
+    page.locator(".reader-bar").get_by_role("button", name="只问这篇").click()
+    page.get_by_role("button", name="筛选", exact=True).click()
+    assert page.evaluate(CONTRAST) == []
+    page.locator("#to-archive").click()
+    page.locator(".article-row .bare").last.click()
+    assert page.evaluate(CONTRAST) == []
+
+
+def test_every_control_has_a_name_and_is_large_enough(browsing: Browsing, stub: Stub) -> None:
+    page = browsing.open(stub.url, width=360, height=740)
+    chip(answered(page, LIFTS), 1).click()
+    expect(page.locator("mark.current")).to_be_visible()
+    small = page.evaluate(
+        """() => [...document.querySelectorAll("button, a, input, select, textarea, summary")]
+            .filter(n => n.checkVisibility({visibilityProperty: true})
+                && !n.matches(".joint, .skip, .paragraph-number"))
+            .map(n => [n.getAttribute("aria-label") || n.textContent.trim() || n.labels?.[0]?.textContent,
+                n.getBoundingClientRect()])
+            .filter(([name, box]) => !name || box.height < 24 || box.width < 24)
+            .map(([name, box]) => `${name} ${box.width} x ${box.height}`)"""
+    )
+    assert small == []
+
+
+def test_the_first_load_is_small_and_comes_from_here(browsing: Browsing, stub: Stub) -> None:
+    page = browsing.open(stub.url)
+    expect(page.get_by_role("heading", name="向资料库提问")).to_be_visible()
+    loads = page.evaluate(
+        """() => performance.getEntriesByType("resource").map(r => [r.name, r.encodedBodySize])"""
+    )
+    assert all(name.startswith(stub.url) for name, _ in loads)
+    loaded = {name.removeprefix(f"{stub.url}/static/") for name, _ in loads}
+    scripts = {path.name for path in STATIC.glob("*.js")}
+    assert scripts <= loaded
+    index = (STATIC / "index.html").read_text("utf-8")
+    assert sum(size for _, size in loads) + len(index.encode()) < 200_000
+    preloaded = {name for name in scripts if f'href="/static/{name}"' in index}
+    assert preloaded == scripts - {"main.js", "theme.js"}
