@@ -22,6 +22,7 @@ CountTokens = Callable[[Sequence[str]], list[int]]
 _CONTEXT = 100  # code points of title and section that the encoder is given
 _LEAST_ROOM = 16  # tokens that must be left for a passage beside them
 _LONGEST_RUN = 2_000  # code points; a run without any mark is first cut into pieces of this length
+_NEAR = 64  # code points searched for a place to cut
 _ATOMS = 48  # atoms a full passage is made of at most; more would only cost time
 _CLAUSE = re.compile(r"[，、；：,;:](?=\D|$)[”’」』）)\]\"']*\s*|\s+")
 _JOINERS = frozenset("\u200d\u034f")
@@ -52,7 +53,7 @@ def context_of(article: Article) -> str:
     words = [part for part in (article.title, article.section) if part]
     context = " ".join(" ".join(words).split())
     if len(context) > _CONTEXT:
-        context = context[: _safe_cut(context, 0, _CONTEXT)]
+        context = context[: _safe_cut(context, Span(0, _CONTEXT + 1), _CONTEXT)]
     return context + "\n" if context else ""
 
 
@@ -119,7 +120,8 @@ def _fitting(
             if tokens <= max_tokens or len(span) == 1:
                 again.append(span)
             else:
-                middle = _safe_cut(text, span.start, (span.start + span.end + 1) // 2)
+                middle = (span.start + span.end + 1) // 2
+                middle = _safe_cut(text, span, middle) or middle
                 again += [Span(span.start, middle), Span(middle, span.end)]
         if len(again) == len(spans):
             raise ValueError(f"one character alone has more than {room} tokens")
@@ -145,6 +147,11 @@ def _atoms(text: str, net: CountTokens, room: int) -> list[_Atom]:
                 atoms.append(_Atom(span.end, tokens, cost))
                 continue
             ends = _halves(text, span) if level else _clauses(text, span)
+            if level and not ends:  # one character with all its marks
+                if tokens <= room:
+                    atoms.append(_Atom(span.end, tokens, cost))
+                    continue
+                ends = [(span.start + span.end) // 2]
             inner = _RUN if level else _CLAUSE_END
             for start, end in zip([span.start, *ends], [*ends, span.end], strict=True):
                 last = end == span.end
@@ -160,36 +167,40 @@ def _clauses(text: str, span: Span) -> list[int]:
 
 
 def _halves(text: str, span: Span) -> list[int]:
-    """Where a run without marks is cut: at fixed lengths when it is very long, else in half."""
+    """Where a run without marks is cut: in steps when very long, else in half; may be none."""
     if len(span) <= _LONGEST_RUN:
-        ends = [_safe_cut(text, span.start, (span.start + span.end + 1) // 2)]
-    else:
-        steps = range(span.start + _LONGEST_RUN, span.end, _LONGEST_RUN)
-        ends = [_safe_cut(text, step - _LONGEST_RUN, step) for step in steps]
-    return [end for end in ends if span.start < end < span.end]
+        middle = _safe_cut(text, span, (span.start + span.end + 1) // 2)
+        return [] if middle is None else [middle]
+    ends: list[int] = []
+    at = span.start
+    while span.end - at > _LONGEST_RUN:
+        at = _safe_cut(text, Span(at, span.end), at + _LONGEST_RUN) or at + _LONGEST_RUN
+        ends.append(at)
+    return [end for end in ends if end < span.end]
 
 
-def _safe_cut(text: str, start: int, at: int) -> int:
-    """The last place in (start, at] that does not part a character from what combines with it.
+def _safe_cut(text: str, span: Span, at: int) -> int | None:
+    """The place nearest to `at`, strictly inside `span`, that parts no character from its marks.
 
-    Looks back at most 64 code points; where everything there combines, `at` itself.
+    Looks at most 64 code points to each side; None where everything there combines.
     """
-    for place in range(at, max(start, at - 64), -1):
-        if place >= len(text) or not _combines(text, place):
-            return place
-    return at
+    for away in range(_NEAR):
+        for place in (at - away, at + away):
+            if span.start < place < span.end and not _combines(text, span.start, place):
+                return place
+    return None
 
 
-def _combines(text: str, at: int) -> bool:
-    """Whether the characters on both sides of `at` are seen as one."""
+def _combines(text: str, start: int, at: int) -> bool:
+    """Whether the characters on both sides of `at` are seen as one; `start` is no such place."""
     before, after = text[at - 1], text[at]
     if before in _JOINERS or after in _JOINERS or "\U0001f3fb" <= after <= "\U0001f3ff":
         return True
-    if "\U0001f1e6" <= after <= "\U0001f1ff" and "\U0001f1e6" <= before <= "\U0001f1ff":
-        flags = 0
-        while at - 1 - flags >= 0 and flags < 64 and _is_flag(text[at - 1 - flags]):
-            flags += 1
-        return flags % 2 == 1
+    if _is_flag(after) and _is_flag(before):
+        first = at - 1
+        while first > start and _is_flag(text[first - 1]):
+            first -= 1
+        return (at - first) % 2 == 1
     return unicodedata.category(after) in ("Mn", "Mc", "Me")
 
 

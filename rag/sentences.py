@@ -176,7 +176,7 @@ def _pair_ends(text: str, opener: int, closer: int, last: int, stops: str) -> bo
     if text[opener] == '"' or following[0].isascii():
         return ahead[0].isspace() or not following[0].isalnum() or whole
     if _SPEAKER.match(following):
-        return text[opener - 1 : opener] in ("：", ":") and not whole
+        return not whole and text[opener - 1] in "：，:,"
     introduced = whole or text[opener - 1] in "：，:,"
     return introduced or "。" in stops
 

@@ -40,9 +40,9 @@ def read_path(path: Path) -> Document:
         UnreadableFile: missing, no file, empty, no permission, too large, not text, an ending that
             is not known, or nothing in it to read; the reason says what to do.
     """
-    resolved = path.resolve()
     _reader(path)
     try:
+        resolved = path.resolve()
         found = resolved.stat()
         if stat.S_ISDIR(found.st_mode):
             raise UnreadableFile(path, "is a folder; name the files in it or add the folder")
@@ -57,7 +57,9 @@ def read_path(path: Path) -> Document:
     except PermissionError as error:
         raise UnreadableFile(path, "may not be read; change its permissions") from error
     except OSError as error:
-        raise UnreadableFile(path, f"cannot be read ({error.strerror}); check the disk") from error
+        raise UnreadableFile(path, f"cannot be read ({error.strerror}); check the path") from error
+    except (ValueError, RuntimeError) as error:  # a NUL in the name; links that run in a circle
+        raise UnreadableFile(path, f"is no usable path ({error}); check it") from error
     return read_bytes(str(resolved), data)
 
 
@@ -121,11 +123,14 @@ def find_files(paths: Sequence[Path]) -> tuple[list[Path], list[FileReport]]:
 
 def _walk(path: Path) -> Iterator[tuple[Path, str | None]]:
     """Files under a path, with a problem where there is one."""
-    resolved = path.resolve()
-    if not resolved.exists():
-        yield resolved, "does not exist; check the path"
+    try:
+        resolved = path.resolve()
+        found = resolved.stat()
+    except (OSError, ValueError, RuntimeError) as error:
+        missing = isinstance(error, FileNotFoundError)
+        yield path, "does not exist; check the path" if missing else f"cannot be used ({error})"
         return
-    if not resolved.is_dir():
+    if not stat.S_ISDIR(found.st_mode):
         yield resolved, None
         return
     problems: list[OSError] = []
@@ -133,7 +138,7 @@ def _walk(path: Path) -> Iterator[tuple[Path, str | None]]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             if not name.startswith("."):
-                yield Path(folder, name).resolve(), None
+                yield Path(os.path.realpath(Path(folder, name))), None
     for problem in problems:
         yield Path(problem.filename), f"cannot be listed ({problem.strerror})"
 

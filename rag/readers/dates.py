@@ -14,7 +14,7 @@ _CHINESE = str.maketrans("〇零○一二三四五六七八九", "000123456789")
 _MONTHS = {
     name: number
     for number, name in enumerate(
-        "jan feb mar apr may jun jul aug sep oct nov dec".split(),  # noqa: SIM905 (reads better)
+        "jan feb mar apr may jun jul aug sep oct nov dec".split(),
         start=1,
     )
 }

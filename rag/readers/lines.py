@@ -31,7 +31,8 @@ _LIST_MARK = re.compile(
 )
 _LATIN_WORD = re.compile("[^\\s\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]+")
 _LONGEST_BYLINE = 60  # columns
-_WRAP_LIMIT = 240  # columns; longer lines are paragraphs, whatever their lengths
+_NARROWEST, _WIDEST = 16, 240  # columns; what is outside was not wrapped
+_NARROWEST_ALONE = 40  # where a line or two are all the evidence, they may be lines of a title
 _SLACK = 3  # columns by which a full line of Chinese may fall short (punctuation moves)
 
 
@@ -111,7 +112,7 @@ def wrap_width(groups: Sequence[Sequence[Line]]) -> int | None:
     if not pairs:
         return None
     width = _usual_width([a for a, _ in pairs])
-    if width > _WRAP_LIMIT:
+    if not (_NARROWEST if len(pairs) > 2 else _NARROWEST_ALONE) <= width <= _WIDEST:
         return None
     full = [a for a, b in pairs if is_full(a, b, width)]
     within = sum(1 for line in full if not _SENTENCE_END.search(line.text))
@@ -130,6 +131,8 @@ def _usual_width(lines: Sequence[Line]) -> int:
 
 def is_full(line: Line, following: Line, width: int) -> bool:
     """Whether nothing more of `following` would have fitted into `line` at `width` columns."""
+    if columns(following.text) > 1.15 * width + _SLACK:
+        return False
     used = columns(line.text) + line.indent
     word = _LATIN_WORD.match(following.text)
     if word:
@@ -180,9 +183,11 @@ def _continues(run: Sequence[Line], line: Line, width: int | None) -> bool:
     if width is None or not is_full(before, line, width):
         return False
     unfinished = not _SENTENCE_END.search(before.text)
-    if is_head(line.text) and (_AFFILIATION.match(line.text) or not unfinished):
+    # A full line that looks like a byline is a line of a paragraph about reporters.
+    short = columns(line.text) < 0.85 * width
+    if is_head(line.text) and (_AFFILIATION.match(line.text) or (short and not unfinished)):
         return False
-    if _BYLINE_MARK.match(line.text) or is_head(before.text):
+    if _BYLINE_MARK.match(line.text):
         return False
     if line.indent > before.indent + 1:
         return len(run) == 1 and _LIST_MARK.match(before.text) is not None
@@ -199,11 +204,12 @@ def join(lines: Sequence[Line], closed: set[str] | None = None) -> Piece:
         if at:
             glue, cut = _seam(lines[at - 1].text, line.text, chinese)
             if cut:
+                if parts and parts[-1].start + len(parts[-1].source) == length:
+                    parts[-1] = _shorter(parts[-1])
                 texts[-1] = texts[-1][:-1]
                 length -= 1
-                parts[-1] = _shorter(parts[-1])
                 if closed is not None:
-                    closed.add(f"{lines[at - 1].text.split()[-1]}{line.text.split()[0]}")
+                    closed.add(f"{lines[at - 1].text.split()[-1][:-1]}{line.text.split()[0]}")
             texts.append(glue)
             length += len(glue)
         parts += [Part(length + part.start, part.source) for part in line.parts]
@@ -215,7 +221,14 @@ def join(lines: Sequence[Line], closed: set[str] | None = None) -> Piece:
 def _seam(left: str, right: str, chinese: bool) -> tuple[str, bool]:
     """What goes between two lines, and whether the hyphen that ends the first is taken out."""
     a, b = left[-1], right[0]
-    if a == "-" and len(left) > 1 and left[-2].islower() and b.islower() and b.isascii():
+    if (
+        a == "-"
+        and right.split()[0] not in ("and", "or", "to")
+        and len(left) > 1
+        and left[-2].islower()
+        and b.islower()
+        and b.isascii()
+    ):
         return "", left[-2].isascii() and "-" not in left.split()[-1][:-1]
     if not (_is_latin(a) and _is_latin(b)) or (chinese and a.isdigit() and b in "0123456789.,%"):
         return "", False

@@ -1,9 +1,9 @@
 """Markdown to pieces: markdown-it-py finds the blocks and the marks, the places are found here.
 
 Tokens say in which lines a block stands but not where in a line, so each token's text is looked
-for from where the one before it ended. What a hostile file could make slow is bounded: a block
-longer than `_LONGEST_INLINE` keeps its marks, and a file longer than `_LONGEST` is read as plain
-text; both are told in a notice.
+for from where the one before it ended. What a hostile file could make slow is bounded: markdown-it
+takes time as the square of the marks in a block, so a block with very many keeps them, and a file
+longer than `_LONGEST` is read as plain text; both are told in a notice.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from rag.readers.text import text_pieces
 from rag.types import BlockKind, Part, Piece, Span
 
 _LONGEST = 4_000_000  # code points
-_LONGEST_INLINE = 20_000
+_MOST_MARKS = 1_000  # in one block; ordinary paragraphs have a dozen
+_MOST_WORK = 50_000_000  # sum over a file's blocks of the squares of their marks, about a second
 _ORDERED = re.compile(r"[\s>*+-]*(\d{1,9}[.)])[ \t]+")
 _RULE_LINE = re.compile(r"[\s>|:=*_~`+-]*(?:`{3}.*|~{3}.*)?$")
 _TAG = re.compile(r"<!--(?:(?!-->).){0,5000}(?:-->)|</?[A-Za-z!?][^<>]{0,2000}>", re.DOTALL)
@@ -64,6 +65,8 @@ def markdown_pieces(text: str, start: int = 0) -> tuple[tuple[Piece, ...], tuple
             pieces_found.append(as_kind(join(lines, closed), kind))
         else:
             pieces_found += pieces_of([lines], width, closed)
+    if not pieces_found:  # nothing but marks: better shown as it is than lost
+        return text_pieces(text, start)
     return tuple(pieces_found), tuple(reading.notices)
 
 
@@ -82,6 +85,7 @@ class _Reading:
         self.covered = bytearray(len(self.starts))
         self.used = start  # nothing before this place is looked at for the next token
         self.titled = False
+        self.work = 0
         self.md = MarkdownIt("commonmark").enable(["table", "strikethrough"])
         self.references: dict[str, object] = {}
 
@@ -141,8 +145,10 @@ class _Reading:
             yield first, lines, kind, False
 
     def _visible(self, content: str, starts: list[int]) -> tuple[list[Line], bool]:
-        if len(content) > _LONGEST_INLINE:
-            told = f"a paragraph longer than {_LONGEST_INLINE} characters keeps its marks"
+        marks = sum(map(content.count, "[]!*_`<&\\~"))
+        self.work += marks * marks
+        if marks > _MOST_MARKS or self.work > _MOST_WORK:
+            told = "paragraphs with too many marks keep them"
             if told not in self.notices:
                 self.notices.append(told)
             rows = zip(content.split("\n"), starts, strict=True)
