@@ -100,6 +100,9 @@ def _search(
     """FAISS's scores and rows, best first; `wanted` is at most the number of rows allowed."""
     if wanted == 0:
         return np.empty(0, np.float32), np.empty(0, np.int64)
+    # One question is too little work to share out: two threads took twice the processor time, and
+    # waited for each other when the machine was busy. The setting is the calling thread's own.
+    faiss.omp_set_num_threads(1)
     if sq8 is not None:
         parameters = faiss.SearchParameters()
         parameters.sel = selector

@@ -70,23 +70,30 @@ def scores(fields: Sequence[Field], tokens: Sequence[str]) -> list[NDArray[np.fl
     mean = sum(f.total for f in fields) / rows or 1.0
     base, slope = np.float32(K1 * (1 - B)), np.float32(K1 * B / mean)
     for token, times in Counter(t.encode("utf-8", "surrogatepass") for t in tokens).items():
-        found = [_postings(f, token) for f in fields]
-        df = sum(map(len, found))
+        found = [_postings(f.columns, token) for f in fields]
+        places = [postings["row"].astype(np.intp) for postings in found]
+        df = sum(_living(f, place) for f, place in zip(fields, places, strict=True))
         if not df:
             continue
         weight = np.float32(times * log(1 + (rows - df + 0.5) / (df + 0.5)))
-        for f, postings, score in zip(fields, found, out, strict=True):
-            place = postings["row"]
+        for f, postings, place, score in zip(fields, found, places, out, strict=True):
             tf = postings["text"] + np.float32(CONTEXT) * postings["context"]
-            score[place] += weight * tf / (tf + base + slope * f.lengths[place])
+            norm = base + slope * f.lengths.take(place)
+            np.add.at(score, place, weight * tf / (tf + norm))
+    for f, score in zip(fields, out, strict=True):
+        if f.live is not None:
+            score[~f.live] = 0
     return out
 
 
-def _postings(field: Field, token: bytes) -> NDArray[np.void]:
-    """The live rows that hold a token."""
-    columns = field.columns
+def _postings(columns: Columns, token: bytes) -> NDArray[np.void]:
+    """The rows that hold a token, dead ones too."""
     number = columns.vocabulary.find(token)
     if number < 0:
         return columns.postings[:0]
-    found = columns.postings[columns.starts[number] : columns.starts[number + 1]]
-    return found if field.live is None else found[field.live[found["row"]]]
+    return columns.postings[columns.starts[number] : columns.starts[number + 1]]
+
+
+def _living(field: Field, places: NDArray[np.intp]) -> int:
+    """How many of some rows are alive."""
+    return len(places) if field.live is None else int(np.count_nonzero(field.live.take(places)))

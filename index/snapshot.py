@@ -210,7 +210,10 @@ def _best(found: Sequence[_Found], k: int) -> list[Hit]:
     floor = np.partition(scores, len(scores) - k)[len(scores) - k] if len(scores) > k else -np.inf
     hits = []
     for f in found:
-        for place in np.flatnonzero(f.scores >= floor):
+        above = np.flatnonzero(f.scores >= floor)
+        # A segment's rows are sorted by id, so that row numbers settle ties within it.
+        order = np.lexsort((f.rows[above], -f.scores[above]))[:k]
+        for place in above[order]:
             name = f.view.segment.columns.ids[int(f.rows[place])].decode()
             hits.append(Hit(name, float(f.scores[place])))
     hits.sort(key=lambda h: (-h.score, h.id))

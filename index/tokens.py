@@ -56,7 +56,7 @@ STOP_WORDS = _words("""
     be been being am do does did doing have has had having it its this that these those he she
     they them his her their theirs we us our you your i me my what which who whom whose when
     where why how there here than then so such not no nor only own same too very can will just
-    should would could may might must also
+    should would could may might must also many much
 """)
 
 
