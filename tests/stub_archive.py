@@ -1,4 +1,4 @@
-"""A scripted archive for the chat page: articles of our own, and an answer for each test's question.
+"""A scripted archive for the chat page: articles of our own, and an answer for each test.
 
 The shapes are those of the API's contract; offsets count code points, as Python's strings do.
 """

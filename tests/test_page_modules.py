@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from browsing import started
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from playwright.sync_api import Page
-
-from browsing import started
 from stub_server import STATIC, Stub
 
 pytestmark = pytest.mark.browser
@@ -172,7 +171,8 @@ def test_references_follow_gbt_7714(page: Page, article: dict[str, Any], expecte
 def test_dates_are_as_precise_as_they_are_known(
     page: Page, iso: str | None, expected: list[str]
 ) -> None:
-    body = """m.setLanguage("zh"); const zh = m.date(v); m.setLanguage("en"); return [zh, m.date(v)];"""
+    body = """m.setLanguage("zh"); const zh = m.date(v); m.setLanguage("en");
+        return [zh, m.date(v)];"""
     assert call(page, "i18n", body, iso) == expected
 
 

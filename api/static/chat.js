@@ -46,6 +46,7 @@ export class Chat {
       this.welcome();
       return;
     }
+    this.root.append(el("h1", { class: "hidden" }, t("chat.conversation")));
     for (const turn of this.current.turns) {
       const view = this.running.get(turn)?.view ?? this.view(turn);
       view.render();
@@ -66,7 +67,7 @@ export class Chat {
    */
   ask(question, filters) {
     const turn = { question, at: Date.now(), ...(apiFilters(filters) ? { filters } : {}) };
-    if (this.current.turns.length === 0) this.root.replaceChildren();
+    if (this.current.turns.length === 0) this.root.replaceChildren(el("h1", { class: "hidden" }, t("chat.conversation")));
     this.current.turns.push(turn);
     const view = this.view(turn);
     this.root.append(view.root);

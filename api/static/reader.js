@@ -120,7 +120,7 @@ export class Reader {
    */
   frame(article, ...content) {
     const button = (/** @type {string} */ key, /** @type {string} */ name, /** @type {() => void} */ click) =>
-      el("button", { type: "button", class: "action", on: { click } }, icon(name), el("span", null, t(key)));
+      el("button", { type: "button", class: "action", "aria-label": t(key), title: t(key), on: { click } }, icon(name), el("span", null, t(key)));
     const taken = async (/** @type {string} */ text) => toast(t((await copy(text)) ? "copy.done" : "copy.failed"));
     const paragraph = this.shown?.place?.paragraph;
     const bar = el(
