@@ -49,6 +49,7 @@ class Recipe:
         cut: that a sentence-long stretch of a paragraph is followed by a cut.
         soft: that a cut falls at a sentence end.
         doubled: that a cut prints its character twice.
+        heading: that a subheading stands before a paragraph.
         late_title: that the title stands before the second piece.
         no_title: that no title is printed.
         no_affiliation: that no affiliation closes the article.
@@ -62,6 +63,7 @@ class Recipe:
     cut: float = 0.9
     soft: float = 0.16
     doubled: float = 0.03
+    heading: float = 0.02
     late_title: float = 0.15
     no_title: float = 0.1
     no_affiliation: float = 0.2
@@ -140,6 +142,8 @@ def _plan(story: Story, number: int, rng: random.Random, recipe: Recipe) -> _Pla
     body: list[_Piece] = []
     soft: list[list[int]] = []
     for index, paragraph in enumerate(story.paragraphs):
+        if index and rng.random() < recipe.heading:
+            body.append(_Piece(_subheading(paragraph, rng), "heading", number))
         body.extend(_cut(paragraph, number, index, rng, recipe, soft))
     truth["soft_breaks"] = soft
     plan = _Plan(truth, [_Piece(byline, "byline", number)], body, None, foot)
@@ -150,6 +154,14 @@ def _plan(story: Story, number: int, rng: random.Random, recipe: Recipe) -> _Pla
         else:
             plan.head.insert(0, title)
     return plan
+
+
+def _subheading(paragraph: str, rng: random.Random) -> str:
+    """A subheading in the words of the paragraph below it."""
+    clauses = [c for c in re.split(r"[，。！？；、：“”（）()…]", paragraph) if 4 <= len(c) <= 16]
+    clause = rng.choice(clauses) if clauses else "背景"
+    number = rng.choice("一二三四五")
+    return rng.choice(("{}", "{}", f"{number}、{{}}", f"（{number}）{{}}")).format(clause)
 
 
 def _note(story: Story) -> _Plan:

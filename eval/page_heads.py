@@ -26,8 +26,11 @@ _HOUSE = (
 )
 _FACULTY = ("", "", "经济学院", "法学院", "新闻学院", "公共管理学院", "马克思主义学院")
 _SLOGANS = (
-    "学习贯彻全会精神", "理论周刊", "观点", "思想者", "新征程·再出发", "热点聚焦", "民生观察",
-    "深入推进高质量发展", "智库论坛", "一线调研", "奋进新时代", "时评",
+    "学习贯彻{}精神", "{}周刊", "{}观察", "{}论坛", "新征程·新{}", "热点·{}", "深入推进{}建设", "{}进行时", "{}一线",
+    "{}大家谈", "聚焦{}", "{}", "今日{}", "{}之窗", "奋进新时代 谱写{}新篇章",
+)  # fmt: skip
+_SUBJECTS = (
+    "理论", "民生", "思想", "改革", "文化", "法治", "乡村", "科技", "城市", "教育", "全会", "智库", "时评", "经济", "生态",
 )  # fmt: skip
 _REMARKS = ("", "", "，本文为市社科规划项目成果", "，本文系省教育厅研究项目阶段性成果")
 
@@ -63,7 +66,7 @@ def affiliation_line(rng: random.Random) -> tuple[list[str], str]:
 
 def slogan(rng: random.Random) -> str:
     """A column's name or a slogan."""
-    return rng.choice(_SLOGANS)
+    return rng.choice(_SLOGANS).format(rng.choice(_SUBJECTS))
 
 
 def furniture_line(rng: random.Random) -> tuple[str, bool]:

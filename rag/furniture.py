@@ -125,6 +125,8 @@ def title_score(line: str) -> float:
         return 0.0
     if re.match(r"^[。，、；：！？”’）》」』】…,.;:)\]]", line) or re.search(r"[，、；,;]$", line):
         return 0.0
+    if line[0] in "的了着们地得等" or line[-1] in "的地和与及":
+        return 0.0
     if re.search(r"[。；]", line) or line.endswith("."):
         return 0.0 if "。" in line or len(line) > 30 else 0.2
     score = 1.0
@@ -137,6 +139,6 @@ def title_score(line: str) -> float:
             score -= 0.5
     if length < 4:
         score -= 0.4
-    if line[-1] in "的了和与及在是将把被对从向并而或、":
+    if line[-1] in "了在是将把被对从向并而或、该其已":
         score -= 0.5
     return max(0.0, min(1.0, score))

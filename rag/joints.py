@@ -23,6 +23,7 @@ _CLOSERS = "”’」』）)】》〉\"'"
 _OPEN = {"“": "”", "‘": "’", "「": "」", "『": "』", "（": "）", "《": "》", "【": "】", "(": ")"}
 _CLOSE = {right: left for left, right in _OPEN.items()}
 _NO_START = "。，、；：！？”’」』）》】…,;:!?)]}%％℃"
+_SIGNED_OFF = re.compile(r"[（(](?:完|[^（()）]{0,8}(?:记者|供图|编译|摄)[^（()）]{0,12})[）)]$")
 _LATIN_END = re.compile(r"[.!?][\"')\]]*$")
 _NUMERAL = {c: i + 1 for i, c in enumerate("一二三四五六七八九十")}
 _ENUMERATION = re.compile(
@@ -105,7 +106,7 @@ def side(text: str, ngrams: Ngrams) -> Side:
 def ends_whole(text: str) -> bool:
     """Whether a text ends as a sentence does: a full stop, perhaps inside a quote or bracket."""
     bare = text.rstrip().rstrip(_CLOSERS)
-    if not bare:
+    if not bare or _SIGNED_OFF.search(text[-30:]):
         return True
     return bare[-1] in _TERMINAL or bool(_LATIN_END.search(text.rstrip()) and bare[-2:-1].isalpha())
 
@@ -185,7 +186,7 @@ class Evidence:
         if not a.text or not b.text:
             return values
         odds = self._ngrams.across(a.text[-2:], b.text[:2])
-        if a.text[-1] == b.text[0] and a.text[-1].isalnum() and len(b.text) > 1 and not a.whole:
+        if _may_double(a, b):
             without = self._ngrams.across(a.text[-2:], b.text[1:3])
             values[5] = 1.0
             if without > odds - 1.0:
@@ -210,6 +211,12 @@ class Evidence:
                     rare = self._ngrams.rarity(gram[:2]) + self._ngrams.rarity(gram[-2:])
                     best = max(best, (size - 2) * rare / 16.0)
         return min(best, 3.0)
+
+
+def _may_double(a: Side, b: Side) -> bool:
+    """Whether a character may be printed twice at a joint: the same letter, not a figure."""
+    char = a.text[-1]
+    return char == b.text[0] and char.isalpha() and len(b.text) > 1 and not a.whole
 
 
 def _likeness(texts: Sequence[str], ngrams: Ngrams) -> NDArray[np.float32]:

@@ -52,6 +52,7 @@ NAMES = (
     *(f"title.{n}" for n in HEAD_NAMES),
     *(f"late.{n}" for n in HEAD_NAMES),
     *(f"heading.{n}" for n in HEAD_NAMES),
+    *(f"stray.{n}" for n in HEAD_NAMES),
     "close.far",
     "close.broken",
     "end.broken",
@@ -137,6 +138,11 @@ class Weaver:
 
     def search(self) -> tuple[Step, ...]:
         """The best hypothesis's steps, one for each piece that is no furniture, in page order."""
+        best = max(self.beam(), key=lambda s: s.score + self.ending(s))
+        return steps_of(best)
+
+    def beam(self) -> list[State]:
+        """The best hypotheses at the page's end, their `ending` not yet counted."""
         width = max(6, min(_BEAM, _WORK // max(1, len(self.lines))))
         beam = [State()]
         for piece, line in enumerate(self.lines):
@@ -147,8 +153,7 @@ class Weaver:
                 for step in self.options(state, piece):
                     found.append((state.score + step.odds, state, step))
             beam = self._best(found, width)
-        last = max(beam, key=lambda s: s.score + self.ending(s))
-        return _steps(last)
+        return beam
 
     def _best(self, found: list[tuple[float, State, Step]], width: int) -> list[State]:
         """The best different hypotheses."""
@@ -172,12 +177,15 @@ class Weaver:
 
     def ending(self, state: State) -> float:
         """What it costs a hypothesis that articles stay broken off at the page's end."""
+        weight: float = self.weights[INDEX["end.broken"]]
+        return self.broken(state) * weight
+
+    def broken(self, state: State) -> int:
+        """How many articles of a hypothesis are broken off."""
         sides = self.evidence.sides
-        broken = sum(
+        return sum(
             1 for c in state.chains if c.body and not c.closed and not sides[c.body[-1]].whole
         )
-        weight: float = self.weights[INDEX["end.broken"]]
-        return broken * weight
 
     def options(self, state: State, piece: int) -> list[Step]:
         """What a piece can be under a hypothesis; never empty."""
@@ -310,6 +318,8 @@ class Weaver:
         body = self._next_body[piece]
         if self._before_byline(piece):
             yield self._head(state, piece, "title", -1, body)
+            if not state.chains:
+                yield self._head(state, piece, "stray", -1, body)
             return
         if body is None or following is None or following.role is not Role.BODY:
             return
@@ -390,7 +400,7 @@ def counts_on(counted: Mapping[str, int], first: Mapping[str, int]) -> tuple[boo
     return fits, clashes and not fits
 
 
-def _steps(state: State) -> tuple[Step, ...]:
+def steps_of(state: State) -> tuple[Step, ...]:
     """A hypothesis's steps in page order."""
     steps: list[Step] = []
     path = state.path
