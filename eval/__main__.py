@@ -107,7 +107,8 @@ def run(
     from eval import run as run_
     from eval import show
     from eval.score import Matcher
-    from eval.target import Archive, Server, Target, config_of, open_archive
+    from eval.server import Server
+    from eval.target import Archive, Target, config_of, open_archive
 
     asked = cases.cases[:limit]
     target: Target

@@ -12,7 +12,7 @@ from typing import Any
 
 from eval.cases import UNANSWERABLE, Case, Proof, read_bytes
 from eval.errors import BadSet
-from eval.fields import Fields, Wrong
+from eval.fields import Fields, Wrong, shown
 from rag.language import is_traditional, language_of
 
 _SEED = 2018  # of every sub-sample, so that two runs ask the same questions
@@ -31,6 +31,7 @@ class SquadQuestion:
     """One question.
 
     Attributes:
+        question: may be empty, as one of a published set is; asking it fails, and is counted.
         answers: accepted answers; () for one that its paragraph does not answer.
         paragraph: the text of the paragraph that it was asked on.
     """
@@ -106,9 +107,10 @@ def _question(asked: Fields, paragraph: str) -> SquadQuestion:
     answers = tuple(dict.fromkeys(a.text("text") for a in asked.objects("answers")))
     if not impossible and not answers:
         raise Wrong("a question that is not is_impossible needs answers")
-    return SquadQuestion(
-        asked.text("id"), asked.text("question"), () if impossible else answers, paragraph
-    )
+    question = asked.values.get("question")
+    if not isinstance(question, str):
+        raise Wrong(f"question must be a text, not {shown(question)}")
+    return SquadQuestion(asked.text("id"), question, () if impossible else answers, paragraph)
 
 
 def crossed(asked: SquadSet, searched: SquadSet) -> SquadSet:

@@ -26,6 +26,7 @@ from index.encode import Encoder
 from index.lock import WriterLock
 from rag import __version__
 from rag.config import Config
+from rag.errors import BadQuestion
 from rag.language import language_of
 from rag.pipeline import LOCK, Pipeline
 from rag.types import Article, Block, BlockKind, Document, Part, Span
@@ -169,18 +170,24 @@ def _document(
 
 def search(
     pipeline: Pipeline, questions: Sequence[SquadQuestion], tick: Tick | None
-) -> tuple[dict[str, Ranking], list[float]]:
+) -> tuple[dict[str, Ranking], list[float], int]:
     """Search every question.
 
     Returns:
-        The rankings by question id, and each search's milliseconds.
+        The rankings by question id, each search's milliseconds, and how many questions were
+        refused as no question (empty, too long); these found nothing.
     """
     rankings: dict[str, Ranking] = {}
     times: list[float] = []
+    failed = 0
     for number, question in enumerate(questions, start=1):
         started = time.perf_counter()
-        evidence = pipeline.search(question.question, top_k=_MORE * DEPTH)
-        times.append((time.perf_counter() - started) * 1000)
+        try:
+            evidence = pipeline.search(question.question, top_k=_MORE * DEPTH)
+            times.append((time.perf_counter() - started) * 1000)
+        except BadQuestion:
+            evidence = ()
+            failed += 1
         found = (
             e.article.paragraphs[e.passage.paragraph].span.of(e.article.text) for e in evidence
         )
@@ -188,7 +195,7 @@ def search(
         rankings[question.id] = Ranking(frozenset({_name(question.paragraph)}), names)
         if tick:
             tick(number, len(questions))
-    return rankings, times
+    return rankings, times, failed
 
 
 def _name(paragraph: str) -> str:
@@ -205,7 +212,7 @@ def run_task(task: Task, pipeline: Pipeline, *, answers: bool, tick: Tick | None
         answers: also ask all questions of the set, the unanswerable too, and score the answers.
         tick: called as questions are done.
     """
-    rankings, times = search(pipeline, task.questions, tick)
+    rankings, times, failed = search(pipeline, task.questions, tick)
     scores = rank_scores(rankings)
     snapshot = pipeline.snapshot()
     row: Json = {
@@ -215,6 +222,7 @@ def run_task(task: Task, pipeline: Pipeline, *, answers: bool, tick: Tick | None
         "passages": snapshot.size,
         "model": snapshot.model,
         "questions": len(task.questions),
+        "failed": failed,
         "unanswerable": task.unanswerable,
         "left_out": task.left_out,
         "measures": means(scores.values()),

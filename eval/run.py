@@ -171,6 +171,7 @@ def report(
         "gold_articles": len(cases.gold),
         "ignored_fields": list(cases.ignored),
         "settings": dict(settings),
+        "notices": target.notices(),
         "evidence_not_in_archive": lost_evidence(asked, target),
         "summary": summary(outcomes),
         "questions": [_question_json(o, save) for o in outcomes],
@@ -201,7 +202,7 @@ def _question_json(outcome: Outcome, save: bool) -> Json:
             {
                 "article": c.title,
                 "authors": list(c.authors),
-                "head": c.in_head,
+                "head": c.paragraph is None,
                 "support": c.support,
                 "quote": c.quote,
             }

@@ -32,6 +32,7 @@ ANSWER_MEASURES = (
     "in_quotes",
     "article",
     "articles_all",
+    "article_precision",
     "evidence_cited",
     "cite_precision",
     "cite_recall",
@@ -156,7 +157,7 @@ def answer_scores(case: Case, reply: Reply | None, matcher: Matcher) -> Scores:
             any(accepted(case, c.quote) for c in proved)
             or accepted(case, "\n".join(c.quote for c in proved))
         ),
-        **_article_scores(case, proved, matcher),
+        **_article_scores(case, reply.citations, matcher),
         **_citation_scores(case, reply.citations, matcher),
         **_short_scores(case, reply.short_answer or ""),
     }
@@ -178,46 +179,51 @@ def accepted(case: Case, text: str) -> bool:
 
 
 def _article_scores(case: Case, citations: Sequence[Cited], matcher: Matcher) -> Scores:
-    cited = {
-        label
-        for label in case.articles
-        if any(matcher.is_gold(case, c.article_text, label) for c in citations)
+    """Whether the right articles are cited, by any citation, whatever of them it quotes."""
+    cited = [
+        {label for label in case.articles if matcher.is_gold(case, c.article_text, label)}
+        for c in citations
+    ]
+    found = set().union(*cited)
+    return {
+        "article": float(bool(found)),
+        "articles_all": float(len(found) == len(set(case.articles))),
+        "article_precision": sum(map(bool, cited)) / len(cited) if cited else 0.0,
     }
-    return {"article": float(bool(cited)), "articles_all": float(len(cited) == len(case.articles))}
 
 
 def _citation_scores(case: Case, citations: Sequence[Cited], matcher: Matcher) -> Scores:
-    """Precision and recall of citations against the gold quotes and heads.
+    """Precision and recall of citations by gold paragraphs and heads.
 
-    A citation is right when its quote and a gold quote hold one another, or when it cites the head
-    of an article whose head the question rests on. Recall counts gold paragraphs and heads.
+    A citation is right when its paragraph holds a gold quote, or when it cites the head of an
+    article whose head the question rests on; an unsupported one never is. "evidence_cited" is
+    stricter: a cited quote itself must hold a gold quote, or stand in one.
     """
     wanted = {unit(e) for e in case.evidence} | {f"{h.article}#head" for h in case.heads}
-    got: set[str] = set()
-    right = 0
-    for citation in citations:
-        proves = _proves(case, citation, matcher) if citation.support != "unsupported" else set()
-        right += bool(proves)
-        got |= proves
+    proved = [c for c in citations if c.support != "unsupported"]
+    proofs = [_proves(case, c, matcher) for c in proved]
     return {
-        "evidence_cited": float(any(not name.endswith("#head") for name in got)),
-        "cite_precision": right / len(citations) if citations else 0.0,
-        "cite_recall": len(got) / len(wanted) if wanted else None,
+        "evidence_cited": float(
+            any(
+                c.paragraph is not None and (holds(c.quote, e.quote) or holds(e.quote, c.quote))
+                for c in proved
+                for e in case.evidence
+            )
+        ),
+        "cite_precision": sum(map(bool, proofs)) / len(citations) if citations else 0.0,
+        "cite_recall": len(set().union(*proofs)) / len(wanted) if wanted else None,
     }
 
 
 def _proves(case: Case, citation: Cited, matcher: Matcher) -> set[str]:
-    if citation.in_head:
+    """The gold paragraphs and heads that a citation cites."""
+    if citation.paragraph is None:
         return {
             f"{h.article}#head"
             for h in case.heads
             if matcher.is_gold(case, citation.article_text, h.article)
         }
-    return {
-        unit(e)
-        for e in case.evidence
-        if holds(citation.quote, e.quote) or holds(e.quote, citation.quote)
-    }
+    return {unit(e) for e in case.evidence if holds(citation.paragraph, e.quote)}
 
 
 def _named(case: Case, field: str, text: str, citations: Sequence[Cited], matcher: Matcher) -> bool:

@@ -29,9 +29,10 @@ _LABELS = {
     "in_quotes": "accepted answer in the cited quotes",
     "article": "a cited article is a gold one",
     "articles_all": "all gold articles cited",
+    "article_precision": "citations of gold articles",
     "evidence_cited": "a cited quote holds the evidence",
-    "cite_precision": "citation precision",
-    "cite_recall": "citation recall",
+    "cite_precision": "citation precision (gold paragraphs)",
+    "cite_recall": "citation recall (gold paragraphs)",
     "author": "right author",
     "affiliation": "right affiliation",
     "title": "right title",
@@ -96,6 +97,8 @@ def show_run(report: Json) -> None:
         _print(f"Not whole in any archived article: evidence of {questions} questions")
         for one in lost:
             _print(f"  {one['question']} {one['paragraph']} {one['quote']}")
+    for notice in report["notices"]:
+        _print(notice)
     if report["ignored_fields"]:
         _print(f"Fields of the set that were not used: {', '.join(report['ignored_fields'])}")
     _show_wrong(report["questions"])
@@ -144,6 +147,8 @@ def show_retrieval(report: Json) -> None:
         table.add_row(row["name"], str(row["paragraphs"]), str(row["questions"]), *cells, *times)
     _print(table)
     for row in report["rows"]:
+        if row["failed"]:
+            _print(f"{row['name']}: {row['failed']} questions failed and score 0")
         if row["unanswerable"] or row["left_out"]:
             _print(
                 f"{row['name']}: not searched were {row['unanswerable']} unanswerable questions "

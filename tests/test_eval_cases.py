@@ -240,6 +240,10 @@ def test_wrong_squad_files_are_told(tmp_path, text, message):
         load_squad(path)
 
 
+def test_an_empty_question_is_kept(tmp_path):
+    assert load_squad(squad(tmp_path, question="")).questions[0].question == ""
+
+
 def test_crossing_by_shared_ids(tmp_path):
     zh = load_squad(squad(tmp_path, "zh.json", ("甲文。", "乙文。")))
     en = load_squad(

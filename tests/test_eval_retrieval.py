@@ -102,6 +102,16 @@ def test_unanswerable_questions_and_samples_are_counted(tmp_path, config):
     assert row["answers"]["all"]["questions"] in (1, 2)  # half of one unanswerable question
 
 
+def test_a_question_that_fails_scores_0_and_is_counted(tmp_path, config):
+    source = written(tmp_path, "long", (ASKED[0], "长" * 5000, ASKED[2]))
+    pipeline = build(config, source, titles=False, encoder=HashingEncoder())
+    [task] = tasks_of([source], None, crossings=False)
+    row = run_task(task, pipeline, answers=False, tick=None)
+    pipeline.close()
+    assert (row["failed"], row["ms"]["n"]) == (1, 2)
+    assert row["measures"]["recall@1"] == {"mean": pytest.approx(2 / 3), "n": 3}
+
+
 def test_crossings(tmp_path):
     zh = written(tmp_path, "zh", ASKED)
     en = written(tmp_path, "en", ("What?", "Which?", "Where?"))

@@ -14,7 +14,8 @@ from eval.cases import Case, GoldArticle, Head, Proof
 from eval.errors import TargetUnusable
 from eval.run import evaluate, lost_evidence, summary, write
 from eval.score import Matcher, answer_scores, rank
-from eval.target import Archive, Cited, QuestionFailed, Reply, Server, config_of, open_archive
+from eval.server import Server
+from eval.target import Archive, Cited, QuestionFailed, Reply, config_of, open_archive
 
 A_TEXT = "全市布局建设金凤、明月湖、广阳湾、嘉陵江四大重庆实验室，建成17个市级技术创新中心。"
 B_TEXT = "推进现代农业科技创新，支持种业全产业链发展，加大农业专项资金的支持力度。"
@@ -48,7 +49,7 @@ def cited(text=A_TEXT, quote="建成17个市级技术创新中心。", **changes
         "affiliations": (),
         "article_text": text,
         "quote": quote,
-        "in_head": False,
+        "paragraph": text,
         "support": "verbatim",
     }
     return Cited(**(base | changes))
@@ -73,6 +74,7 @@ def test_a_right_answer():
         "in_quotes": 1.0,
         "article": 1.0,
         "articles_all": 1.0,
+        "article_precision": 1.0,
         "evidence_cited": 1.0,
         "cite_precision": 1.0,
         "cite_recall": 1.0,
@@ -125,11 +127,18 @@ def test_citation_precision_and_recall():
             Proof("B", 0, "支持种业全产业链发展"),
         ),
     )
-    wrong = cited(B_TEXT, "加大农业专项资金的支持力度。")
+    wrong = cited("无关文章的全文。" * 3, "无关文章的全文。")
     scores = answer_scores(asked, reply(citations=[cited(), wrong]), Matcher(GOLD))
     assert scores["cite_precision"] == 0.5
     assert scores["cite_recall"] == 0.5  # of the paragraphs A#0 and B#0
-    assert scores["articles_all"] == 1.0
+    assert (scores["article_precision"], scores["article"]) == (0.5, 1.0)
+    assert scores["articles_all"] == 0.0
+    both = reply(citations=[cited(), cited(B_TEXT, "加大农业专项资金的支持力度。")])
+    scores = answer_scores(asked, both, Matcher(GOLD))
+    assert (scores["cite_precision"], scores["cite_recall"], scores["articles_all"]) == (1, 1, 1)
+    other_sentence = cited(quote="金凤、明月湖实验室之外的另一句")
+    scores = answer_scores(case(), reply(citations=[other_sentence]), Matcher(GOLD))
+    assert (scores["cite_precision"], scores["evidence_cited"]) == (1.0, 0.0)
     unsupported = reply(citations=[cited(support="unsupported")])
     scores = answer_scores(case(), unsupported, Matcher(GOLD))
     assert (scores["cite_precision"], scores["in_quotes"], scores["evidence_cited"]) == (0, 0, 0)
@@ -141,7 +150,7 @@ def test_attribution_by_names_and_head():
         answers=("邹霞、吴希",),
         heads=(Head("A", "byline"), Head("A", "affiliation")),
     )
-    head = cited(quote="邹霞 吴希", in_head=True, affiliations=("重庆理工大学",))
+    head = cited(quote="邹霞 吴希", paragraph=None, affiliations=("重庆理工大学",))
     good = answer_scores(asked, reply("作者是邹霞、吴希。[1]", [head, cited()]), Matcher(GOLD))
     assert (good["author"], good["affiliation"]) == (1.0, 1.0)
     assert (good["cite_precision"], good["cite_recall"]) == (1.0, 1.0)
@@ -192,6 +201,9 @@ class Scripted:
 
     def texts(self):
         return [A_TEXT]
+
+    def notices(self):
+        return []
 
 
 def test_a_whole_run_by_hand():
@@ -309,7 +321,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self):
         known = self.path == "/v1/articles/x%2F1"
-        self.reply(200, {"text": A_TEXT}) if known else self.reply(404, {})
+        block = {"kind": "body", "paragraph": 0, "start": 0, "end": len(A_TEXT)}
+        self.reply(200, {"text": A_TEXT + "尾", "blocks": [block]}) if known else self.reply(
+            404, {}
+        )
 
     def reply(self, status, value):
         data = json.dumps(value).encode()
@@ -339,7 +354,9 @@ def test_a_server(address):
     outcomes = evaluate(cases, target, Matcher(GOLD))
     assert outcomes[0].scores["article"] == 1.0
     assert outcomes[0].scores["hit@1"] == 1.0
-    assert outcomes[0].reply.citations[0].article_text == A_TEXT
+    assert outcomes[0].reply.citations[0].article_text == A_TEXT + "尾"
+    assert outcomes[0].reply.citations[0].paragraph == A_TEXT
+    assert target.notices() == []
     assert outcomes[0].reply.receipt == {"model": "m", "generation": 3}
     assert "not as /v1/ask gives it (KeyError: 'answer')" in outcomes[1].error
     assert outcomes[2].error == "status 503: come back later"
