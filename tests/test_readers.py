@@ -529,13 +529,14 @@ def test_markdown_without_marks_keeps_every_character(lines):
 @pytest.mark.parametrize("mark", ["[", "*a ", "> ", "`", "<", "|", "&", "[]("])
 def test_hostile_markdown_ends_in_bounded_time(mark):
     began = time.monotonic()
-    for body in [mark * (400_000 // len(mark)) + "x", (mark * 700 + "x\n\n") * 100]:
+    for body in [mark * (200_000 // len(mark)) + "x", (mark * 700 + "x\n\n") * 40]:
         assert read(body, "a.md").text.rstrip().endswith("x")
     assert time.monotonic() - began < 60
 
 
 def test_ten_megabytes_of_brackets_are_read_as_text():
     document = read("[" * 10_000_000, "a.md")
+    assert len(document.pieces) == 1
     assert document.pieces[0].text == "[" * 10_000_000
     assert "read as plain text" in document.metadata["notices"][0]
 

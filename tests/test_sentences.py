@@ -119,7 +119,8 @@ def test_sentences_tile_the_text(text):
 )  # fmt: skip
 def test_hostile_text_takes_linear_time(unit):
     began = time.monotonic()
-    split_sentences(unit * (500_000 // len(unit)), semicolons=True)
+    length = 1_000_000 if len(unit) == 1 else 150_000
+    split_sentences(unit * (length // len(unit)), semicolons=True)
     assert time.monotonic() - began < 40  # a few seconds on an idle machine
 
 
