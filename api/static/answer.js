@@ -2,7 +2,7 @@
 /** An answer: its sentences with their chips, its sources, conflicts, refusals, ranked passages. */
 import { attachCard, citationCard } from "./card.js";
 import { el, fill, icon, plain } from "./dom.js";
-import { date, imprint, known, number, paragraphName, quoted, t } from "./i18n.js";
+import { date, imprint, known, number, paragraphName, quoted, series, t } from "./i18n.js";
 import { distinct } from "./references.js";
 import { segments } from "./text.js";
 
@@ -241,7 +241,7 @@ function passageRow(passage, app) {
       el("span", null, t("passages.rank", { n: passage.rank })),
       el("meter", { min: 0, max: 100, value: share, "aria-hidden": "true" }),
       el("span", null, t("passages.score", { score: (passage.score ?? 0).toFixed(2) })),
-      signals.length > 0 && el("span", null, t("passages.by", { signals: signals.join(t("signal.and")) })),
+      signals.length > 0 && el("span", null, t("passages.by", { signals: series(signals) })),
       reprints.length > 0 && el("span", null, t("passages.reprints", { sources: reprints.join(t("and")) })),
     ),
   );

@@ -133,11 +133,20 @@ export function imprint(article) {
 }
 
 /**
- * The page an article stood on: "第 3 版". A printed form ("A03版", "第三版") stays as it is.
+ * The page an article stood on: "第 3 版" for "3" and "第3版". "第三版" stays as it is printed.
  * @param {string} page
  */
 export function pageName(page) {
-  return /^[A-Za-z]?\d+$/.test(page) ? t("article.page", { page }) : page;
+  const [, name] = /^第?\s*([A-Za-z]?\d+)\s*版?$/.exec(page) ?? [];
+  return name ? t("article.page", { page: name }) : page;
+}
+
+/**
+ * Several things in one phrase: "语义和字词", "meaning and words".
+ * @param {string[]} things
+ */
+export function series(things) {
+  return new Intl.ListFormat(current === "zh" ? "zh-CN" : "en-GB", { type: "conjunction" }).format(things);
 }
 
 /**

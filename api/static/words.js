@@ -110,8 +110,8 @@ export const zh = {
   "passages.by": "由{signals}找到",
   "passages.reprints": "另载于 {sources}",
   "signal.dense": "语义",
+  "signal.sentence": "句意",
   "signal.lexical": "字词",
-  "signal.and": "与",
 
   "article.untitled": "无题",
   "article.head": "文章标题与署名",
@@ -301,8 +301,8 @@ export const en = {
   "passages.by": "found by {signals}",
   "passages.reprints": "also in {sources}",
   "signal.dense": "meaning",
+  "signal.sentence": "a sentence",
   "signal.lexical": "words",
-  "signal.and": " and ",
 
   "article.untitled": "Untitled",
   "article.head": "title and byline",
