@@ -19,11 +19,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rag.chains import INDEX, NAMES, State, Step, steps_of
+from rag.choices import DECIDED, Choices
 from rag.joints import Evidence
 from rag.ngrams import Ngrams, load
 from rag.roles import lines_of
 from rag.types import Part, Piece, Span
-from rag.weave import DECIDED, INDEX, NAMES, State, Step, Weaver, steps_of
+from rag.weave import beam, broken, ending
 
 _FIXED = {"close.far": -6.0, "close.broken": -3.0, "end.broken": -3.0}
 
@@ -62,7 +64,7 @@ class Page:
         steps: the true reading, or None when the true one is not among the options somewhere.
     """
 
-    weaver: Weaver
+    weaver: Choices
     choices: list[Choice]
     steps: list[Step] | None
     state: State
@@ -75,7 +77,7 @@ def page_of(text: str, gold: Mapping[str, Any], ngrams: Ngrams) -> Page | None:
     if len(pieces) != len(labels):
         return None
     lines = lines_of(pieces)
-    weaver = Weaver(lines, Evidence([line.text for line in lines], ngrams), np.zeros(len(NAMES)))
+    weaver = Choices(lines, Evidence([line.text for line in lines], ngrams), np.zeros(len(NAMES)))
     state = State()
     chain_of: dict[int, int] = {}
     found: list[Choice] = []
@@ -97,10 +99,10 @@ def page_of(text: str, gold: Mapping[str, Any], ngrams: Ngrams) -> Page | None:
     return Page(weaver, found, steps, state)
 
 
-def whole_page(weaver: Weaver, steps: Sequence[Step], state: State) -> NDArray[np.float64]:
+def whole_page(weaver: Choices, steps: Sequence[Step], state: State) -> NDArray[np.float64]:
     """The summed numbers of a whole reading."""
     total: NDArray[np.float64] = _dense(steps).sum(axis=0)
-    total[INDEX["end.broken"]] = weaver.broken(state)
+    total[INDEX["end.broken"]] = broken(weaver, state)
     return total
 
 
@@ -121,9 +123,9 @@ def refine(
         right = 0
         for page, known in zip(usable, rivals, strict=True):
             page.weaver.weights = weights.tolist()
-            beam = page.weaver.beam()
-            beam.sort(key=lambda s, w=page.weaver: -(s.score + w.ending(s)))  # type: ignore[misc]
-            for rank, state in enumerate(beam[:12]):
+            read = beam(page.weaver)
+            read.sort(key=lambda s, w=page.weaver: -(s.score + ending(w, s)))  # type: ignore[misc]
+            for rank, state in enumerate(read[:12]):
                 total = whole_page(page.weaver, steps_of(state), state)
                 same = np.allclose(total, known[0])
                 right += rank == 0 and same
@@ -169,6 +171,7 @@ def fit(
     """The weights that make the true options likeliest, in the order of `NAMES`.
 
     Args:
+        found: the decisions.
         ridge: how strongly weights are drawn to `first`; at least 0.
         first: where they start and are drawn to; by default 0, and what is fixed stays fixed.
     """

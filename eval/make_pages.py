@@ -50,7 +50,7 @@ class Recipe:
         soft: that a cut falls at a sentence end.
         doubled: that a cut prints its character twice.
         heading: that a subheading stands before a paragraph.
-        late_title: that the title stands before the second piece.
+        late_title: that the title stands behind a cut, mostly the first.
         no_title: that no title is printed.
         no_affiliation: that no affiliation closes the article.
         slogan: that a slogan stands at the head.
@@ -61,10 +61,10 @@ class Recipe:
     interleave: float = 0.75
     switch: float = 0.45
     cut: float = 0.9
-    soft: float = 0.16
+    soft: float = 0.2
     doubled: float = 0.03
     heading: float = 0.02
-    late_title: float = 0.15
+    late_title: float = 0.2
     no_title: float = 0.1
     no_affiliation: float = 0.2
     slogan: float = 0.5
@@ -149,7 +149,7 @@ def _plan(story: Story, number: int, rng: random.Random, recipe: Recipe) -> _Pla
     plan = _Plan(truth, [_Piece(byline, "byline", number)], body, None, foot)
     if shown:
         title = _Piece(shown, "title", number)
-        if rng.random() < recipe.late_title and body[0].cut:
+        if rng.random() < recipe.late_title and any(p.cut for p in body):
             plan.late = title
         else:
             plan.head.insert(0, title)
@@ -222,13 +222,16 @@ def _interleave(
         plan = plans[current]
         if plan.at == 0:
             out.extend(plan.head)
-        elif plan.at == 1 and plan.late is not None:
+        elif plan.late is not None and plan.body[plan.at - 1].cut and rng.random() < 0.6:
             out.append(plan.late)
+            plan.late = None
         piece = plan.body[plan.at]
         plan.at += 1
         out.append(piece)
         done = plan.at == len(plan.body)
         if done:
+            if plan.late is not None:
+                plan.truth["title"] = None
             out.extend(plan.foot)
         elif not (piece.cut and mixed and rng.random() < recipe.switch):
             continue

@@ -11,6 +11,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from rag.language import language_of
 from rag.types import Article, Block, BlockKind, Document, Joint, Part, Piece, Span
 
 
@@ -116,13 +117,6 @@ def article_id(text: str, draft: Draft, language: str) -> str:
     }
     canonical = json.dumps(facts, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode("utf-8")).hexdigest()[:16]
-
-
-def language_of(text: str) -> str:
-    """Say "zh" when at least a fifth of the letters are Chinese characters, else "en"."""
-    han = sum("㐀" <= c <= "鿿" for c in text)
-    letters = sum(c.isalpha() for c in text)
-    return "zh" if not letters or han * 5 >= letters else "en"
 
 
 def _joined(pieces: Sequence[Piece], paragraph: Paragraph) -> tuple[str, list[Part], list[Joint]]:

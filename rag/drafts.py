@@ -11,13 +11,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from rag.assemble import Draft, Join, Paragraph
+from rag.chains import NAMES, Step, steps_of
+from rag.choices import Choices, counts_on
 from rag.furniture import iso_date
 from rag.joints import Evidence
+from rag.order import name_authors
 from rag.roles import Line, Role
 from rag.types import BlockKind
-from rag.weave import NAMES, State, Step, Weaver, counts_on
+from rag.weave import beam, ending
 
 LEAST_CONFIDENCE = 0.4  # below it a broken piece stays a paragraph of its own
+_SUREST = 0.999  # no joint is surer than this
 _SPEAKS = 0.15  # log-odds above which a number is given as a reason
 _SOFT_CONFIDENCE = 0.6  # of a joint at a sentence end that an enumeration crosses
 
@@ -27,45 +31,48 @@ class Decision:
     """One step of the best reading of a page, with what speaks for and against it.
 
     Attributes:
-        confidence: 0 to 1, among the choices that were open.
+        confidence: 0 to 1, the share of the best readings of the page that make this step.
         reasons: strongest first, for a person to read.
-        others: the articles and confidences of the next best choices, best first.
+        others: what else it may be, with confidence, likeliest first: "go_on" and the piece that
+            it would follow, "title", "late" …
     """
 
     step: Step
     confidence: float
     reasons: tuple[str, ...]
-    others: tuple[tuple[int, float], ...] = ()
+    others: tuple[tuple[tuple[str, int], float], ...] = ()
 
 
-def decisions(weaver: Weaver) -> list[Decision]:
+def decisions(choices: Choices) -> list[Decision]:
     """The best reading of a page, step by step in page order."""
-    state = State()
+    hypotheses = beam(choices)
+    scores = [state.score + ending(choices, state) for state in hypotheses]
+    top = max(scores)
+    readings = [steps_of(state) for state in hypotheses]
+    shares: list[dict[tuple[str, int], float]] = [{} for _ in readings[0]]
+    for score, steps in zip(scores, readings, strict=True):
+        for share, link in zip(shares, _links(steps), strict=True):
+            share[link] = share.get(link, 0.0) + math.exp(score - top)
+    total = sum(math.exp(score - top) for score in scores)
+    best = readings[scores.index(top)]
     found: list[Decision] = []
-    for step in weaver.search():
-        options = weaver.options(state, step.piece)
-        top = max(o.odds for o in options)
-        odds = [math.exp(o.odds - top) for o in options]
-        total = sum(odds)
-        shares = sorted(
-            (
-                (o / total, s.chain)
-                for o, s in zip(odds, options, strict=True)
-                if (s.what, s.chain) != (step.what, step.chain)
-            ),
-            reverse=True,
-        )
-        confidence = math.exp(step.odds - top) / total
-        found.append(
-            Decision(
-                step,
-                round(confidence, 3),
-                _reasons(step, weaver.weights),
-                tuple((chain, round(share, 3)) for share, chain in shares[:3]),
-            )
-        )
-        state = weaver.take(state, step)
+    for step, link, share in zip(best, _links(best), shares, strict=True):
+        ranked = sorted(((v, k) for k, v in share.items() if k != link), reverse=True)
+        others = [(k, round(v / total, 3)) for v, k in ranked[:3]]
+        confidence = round(min(_SUREST, share[link] / total), 3)
+        found.append(Decision(step, confidence, _reasons(step, choices.weights), tuple(others)))
     return found
+
+
+def _links(steps: Sequence[Step]) -> list[tuple[str, int]]:
+    """For each step what it is and which piece it follows in its article (-1: none)."""
+    tails: dict[int, int] = {}
+    links: list[tuple[str, int]] = []
+    for step in steps:
+        links.append((step.what, tails.get(step.chain, -1)))
+        if step.what in ("begin", "go_on"):
+            tails[step.chain] = step.piece
+    return links
 
 
 _SAYINGS = {
@@ -194,6 +201,7 @@ def _draft(parts: _Parts, lines: Sequence[Line], evidence: Evidence, section: st
     for piece, kind, _ in parts.middle:
         if kind is BlockKind.BYLINE:
             draft.published = draft.published or iso_date(lines[piece].text)
+    name_authors(draft, lines)
     return draft
 
 
@@ -234,7 +242,7 @@ def _join(
     counted: dict[str, int] = {}
     for part in paragraph:
         counted.update(evidence.sides[part].last)
-    fits, _ = counts_on(counted, side.first)
+    fits, _ = counts_on(counted, {k: n for k, n in side.first.items() if k in "是要"})
     if side.hard_start:
         return Join(_SOFT_CONFIDENCE, ("it begins with a sign that cannot begin a paragraph",))
     if fits and not side.starts_counted:

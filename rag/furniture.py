@@ -123,9 +123,9 @@ def title_score(line: str) -> float:
     length = len(line) if han >= 2 else len(line.split()) * 3
     if not line or length > _TITLE_LIMIT or length < 2:
         return 0.0
-    if re.match(r"^[。，、；：！？”’）》」』】…,.;:)\]]", line) or re.search(r"[，、；,;]$", line):
-        return 0.0
-    if line[0] in "的了着们地得等" or line[-1] in "的地和与及":
+    if re.match(
+        r"[。，、；：！？”’）》」』】…,.;:)\]的了着们地得等]|.*[，、；,;的地和与及以]$", line
+    ):
         return 0.0
     if re.search(r"[。；]", line) or line.endswith("."):
         return 0.0 if "。" in line or len(line) > 30 else 0.2

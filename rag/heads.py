@@ -212,3 +212,23 @@ def _places(text: str) -> tuple[str, ...]:
         if bare and (_PLACE.search(bare) or len(bare) >= 4):
             places.append(bare)
     return tuple(places)
+
+
+_NAMED = rf"[（(]\s*(?:{_ROLE}|文|作者)[:：/\s]*(?P<names>[^（）()。，]{{2,30}})[）)]"
+_INLINE = re.compile(r"^[^。！？]{0,24}?" + _NAMED)
+_INLINE_END = re.compile(_NAMED + "$")
+
+
+def inline_authors(first: str, last: str) -> tuple[str, ...]:
+    """Authors that a text itself names: 本报讯（记者 张三）… at its start, （记者张三） at its end.
+
+    Args:
+        first: the article's first paragraph.
+        last: its last paragraph.
+    """
+    for found in (_INLINE.search(first[:80]), _INLINE_END.search(last[-60:].rstrip())):
+        if found:
+            names = split_names(_ROLE_INSIDE.sub(" ", found["names"]), strict=False)
+            if names:
+                return names
+    return ()

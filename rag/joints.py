@@ -27,8 +27,8 @@ _SIGNED_OFF = re.compile(r"[（(](?:完|[^（()）]{0,8}(?:记者|供图|编译|
 _LATIN_END = re.compile(r"[.!?][\"')\]]*$")
 _NUMERAL = {c: i + 1 for i, c in enumerate("一二三四五六七八九十")}
 _ENUMERATION = re.compile(
-    r"(?P<cn>[一二三四五六七八九十])(?P<kind>[是要、])"
-    r"|第(?P<nth>[一二三四五六七八九十])(?![\d年届次个条轮批季大期章节版])"
+    r"(?<![^。；，：！？“”\s])(?P<cn>[一二三四五六七八九十])(?P<kind>[是要、])"
+    r"|(?<![^。；，：！？“”\s])第(?P<nth>[一二三四五六七八九十])[，,、]"
     r"|[（(](?P<bracket>[一二三四五六七八九十]|\d{1,2})[）)]"
     r"|(?P<circle>[①-⑩])"
     r"|(?<![\d.])(?P<digit>\d{1,2})[.．、](?!\d)"
@@ -37,6 +37,8 @@ _ENUMERATION = re.compile(
 _WORDS = {"首先": 1, "其次": 2, "再次": 3, "最后": 4}
 _COMMON = 60  # pieces: pairs of characters that stand in more say nothing of an article
 _SIMILAR_TO = 1500  # pieces at most that are compared all with all
+_READ = 400_000  # characters of a page that are counted
+_EDGE = 4000  # characters at a piece's edges that are searched for signs
 PAIR_NAMES = (
     "runs_on",
     "runs_on_whole",
@@ -60,6 +62,7 @@ class Side:
         whole: whether it ends as a sentence does.
         hard_start: whether it begins with a sign that cannot begin a paragraph.
         fresh: log-odds that its first two characters begin a sentence; higher is likelier.
+        ends: log-odds that its last two characters end a sentence; higher is likelier.
         closing: closing quotes and brackets that it does not open itself, by their opening sign.
         opening: those that it opens and leaves open.
         first: the first number of each enumeration in it, by the enumeration's kind.
@@ -71,6 +74,7 @@ class Side:
     whole: bool
     hard_start: bool
     fresh: float
+    ends: float
     closing: Counter[str]
     opening: Counter[str]
     first: Mapping[str, int]
@@ -85,7 +89,7 @@ def side(text: str, ngrams: Ngrams) -> Side:
     first: dict[str, int] = {}
     last: dict[str, int] = {}
     counted = False
-    for found in _ENUMERATION.finditer(text[:4000]):
+    for found in _ENUMERATION.finditer(text[:_EDGE]):
         kind, number = _numbered(found)
         first.setdefault(kind, number)
         last[kind] = number
@@ -95,6 +99,7 @@ def side(text: str, ngrams: Ngrams) -> Side:
         ends_whole(text),
         not text or text[0] in _NO_START,
         ngrams.across("。", text[:2]) if text else 0.0,
+        ngrams.across(text[-2:], "。") if text else 0.0,
         closing,
         opening,
         first,
@@ -131,6 +136,8 @@ def _balance(text: str) -> tuple[Counter[str], Counter[str]]:
     """Closing signs without their opening ones, and opening ones left open."""
     closing: Counter[str] = Counter()
     opening: Counter[str] = Counter()
+    if len(text) > 2 * _EDGE:
+        return _balance(text[:_EDGE])[0], _balance(text[-_EDGE:])[1]
     for char in text:
         if char in _OPEN:
             opening[char] += 1
@@ -159,13 +166,14 @@ class Evidence:
     def __init__(self, texts: Sequence[str], ngrams: Ngrams) -> None:
         self._ngrams = ngrams
         self.sides = [side(t, ngrams) for t in texts]
+        read = min(6000, _READ // max(1, len(texts)))
         self._grams = Counter(
             s.text[i : i + size]
             for s in self.sides
             for size in (3, 4)
-            for i in range(min(len(s.text), 6000) - size + 1)
+            for i in range(min(len(s.text), read) - size + 1)
         )
-        self.alike = _likeness([s.text for s in self.sides], ngrams)
+        self.alike = _likeness([s.text[:read] for s in self.sides], ngrams)
         self._pairs: dict[tuple[int, int], NDArray[np.float64]] = {}
 
     def pair(self, before: int, after: int) -> NDArray[np.float64]:
@@ -226,21 +234,14 @@ def _likeness(texts: Sequence[str], ngrams: Ngrams) -> NDArray[np.float32]:
         return np.zeros((0, 0), dtype=np.float32)
     where: dict[str, dict[int, float]] = defaultdict(dict)
     for number, text in enumerate(texts):
-        for gram, times in Counter(_terms(text[:6000])).items():
+        for gram, times in Counter(_terms(text)).items():
             where[gram][number] = 1.0 + np.log(times)
     rows: list[int] = []
     columns: list[int] = []
     weights: list[float] = []
     column = 0
     for gram, found in where.items():
-        if len(found) < 2 or len(found) > _COMMON:
-            if len(found) == 1:
-                rare = ngrams.rarity(gram) / 8.0
-                ((number, weight),) = found.items()
-                rows.append(number)
-                columns.append(column)
-                weights.append(weight * rare * np.log(1.0 + count))
-                column += 1
+        if len(found) > _COMMON:
             continue
         rare = ngrams.rarity(gram) / 8.0 * np.log(1.0 + count / len(found))
         for number, weight in found.items():

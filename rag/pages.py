@@ -1,23 +1,28 @@
 """From a file's pieces to whole articles: a page, one article, or several one after the other.
 
 `articles` is what the pipeline calls. It decides what the file is, puts a page's broken and
-interleaved columns right, and lays every article out with its head.
+interleaved columns right, and lays every article out with its head. `explain` tells why.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from rag.assemble import Draft, Paragraph, article
+from rag.assemble import Draft, article
+from rag.choices import Choices
 from rag.drafts import decisions, drafts_of
-from rag.furniture import iso_date
 from rag.joints import Evidence
+from rag.kinds import KINDS, kind_of
 from rag.ngrams import load
-from rag.roles import Line, Role, lines_of
-from rag.types import Article, BlockKind, Document
-from rag.weave import Weaver, load_weights
+from rag.order import in_order, one_article
+from rag.page_report import Explanation, reports
+from rag.pieces import without_turn_lines
+from rag.roles import Line, lines_of
+from rag.types import Article, Document
+from rag.weave import load_weights
 
-_KINDS = ("page", "article", "articles")
+MOST_WOVEN = 1500  # pieces; longer files are read in order, as no page has so many
 
 
 def articles(document: Document, *, kind: str | None = None) -> tuple[Article, ...]:
@@ -37,35 +42,46 @@ def articles(document: Document, *, kind: str | None = None) -> tuple[Article, .
     Raises:
         ValueError: `kind` is none of the three.
     """
-    lines = lines_of(document.pieces)
-    kind = _kind(document.metadata, kind, lines)
-    drafts = _single(lines) if kind == "article" else _woven(lines)
-    for draft in drafts:
-        _describe(draft, document.metadata, single=kind == "article")
-    return tuple(a for a in (article(document, d) for d in drafts) if a.blocks)
+    pieces = without_turn_lines(document.pieces)
+    lines = lines_of(pieces)
+    kind, _ = _kind(document.metadata, kind, lines)
+    return _laid_out(replace(document, pieces=pieces), _drafts(lines, kind), kind)
+
+
+def explain(document: Document, *, kind: str | None = None) -> Explanation:
+    """Why `articles` gives what it gives; the same arguments and errors."""
+    pieces = without_turn_lines(document.pieces)
+    lines = lines_of(pieces)
+    kind, why = _kind(document.metadata, kind, lines)
+    if kind != "page" or len(lines) > MOST_WOVEN:
+        return Explanation(kind, why, ())
+    evidence = Evidence([line.text for line in lines], load())
+    choices = Choices(lines, evidence, load_weights())
+    found = decisions(choices)
+    drafts, _ = drafts_of(lines, evidence, found)
+    return Explanation(kind, why, tuple(reports(lines, choices, found, drafts)))
 
 
 def _kind(
     metadata: Mapping[str, str | tuple[str, ...]], kind: str | None, lines: Sequence[Line]
-) -> str:
-    """The kind asked for, or the one the lines show."""
+) -> tuple[str, str]:
+    """The kind asked for, or the one the lines show; and why."""
     asked = kind or metadata.get("kind")
-    if asked is not None:
-        if asked not in _KINDS:
-            raise ValueError(f"kind must be one of {', '.join(_KINDS)}, not {asked!r}")
-        return str(asked)
-    bylines = sum(line.role is Role.BYLINE for line in lines)
-    titles = sum(line.role is Role.TITLE for line in lines)
-    places = sum(line.role is Role.AFFILIATION for line in lines)
-    if max(bylines, titles, places) < 2:
-        return "article"
-    return "page"
+    if asked is None:
+        return kind_of(lines)
+    if asked not in KINDS:
+        raise ValueError(f"kind must be one of {', '.join(KINDS)}, not {asked!r}")
+    return str(asked), "it was said so"
 
 
-def _woven(lines: Sequence[Line]) -> list[Draft]:
-    """The articles of a page put right, and a last draft of what belongs to none."""
+def _drafts(lines: Sequence[Line], kind: str) -> list[Draft]:
+    """Drafts of the articles, what belongs to none last."""
+    if kind == "article":
+        return [one_article(lines)]
+    if kind == "articles" or len(lines) > MOST_WOVEN:
+        return in_order(lines)
     evidence = Evidence([line.text for line in lines], load())
-    found = decisions(Weaver(lines, evidence, load_weights()))
+    found = decisions(Choices(lines, evidence, load_weights()))
     drafts, strays = drafts_of(lines, evidence, found)
     _imprint(lines, drafts)
     return [*drafts, strays]
@@ -82,47 +98,11 @@ def _imprint(lines: Sequence[Line], drafts: Sequence[Draft]) -> None:
             draft.page = draft.page or line.header.page
 
 
-def _single(lines: Sequence[Line]) -> list[Draft]:
-    """One article: its first line is a title if it looks like one and text follows."""
-    draft = Draft()
-    for i, line in enumerate(lines):
-        head = not any(b.kind is BlockKind.BODY for b in draft.blocks)
-        if (
-            head
-            and draft.title is None
-            and (line.role is Role.TITLE or (line.title >= 0.5 and i + 1 < len(lines)))
-        ):
-            draft.title = line.text
-            draft.blocks.append(Paragraph(BlockKind.TITLE, [i]))
-        elif line.role is Role.BYLINE and line.byline is not None and not draft.authors:
-            draft.authors = line.byline.authors
-            draft.blocks.append(Paragraph(BlockKind.BYLINE, [i]))
-        else:
-            _add(draft, i, line)
-    return [draft]
-
-
-def _add(draft: Draft, index: int, line: Line) -> None:
-    """Put a piece that begins no article into the one it stands in."""
-    kind = {
-        Role.AFFILIATION: BlockKind.AFFILIATION,
-        Role.CAPTION: BlockKind.CAPTION,
-        Role.HEADING: BlockKind.HEADING,
-        Role.TURN: BlockKind.UNPLACED,
-        Role.HEADER: BlockKind.UNPLACED,
-        Role.RULE: BlockKind.UNPLACED,
-        Role.DATELINE: BlockKind.BYLINE,
-    }.get(line.role, BlockKind.BODY)
-    if line.affiliation is not None:
-        draft.affiliations = (*draft.affiliations, *line.affiliation.places)
-        draft.authors = draft.authors or line.affiliation.authors
-    if line.role is Role.DATELINE:
-        draft.published = draft.published or iso_date(line.text)
-    if line.header is not None:
-        draft.published = draft.published or line.header.published
-        draft.source = draft.source or line.header.source
-        draft.page = draft.page or line.header.page
-    draft.blocks.append(Paragraph(kind, [index]))
+def _laid_out(document: Document, drafts: Sequence[Draft], kind: str) -> tuple[Article, ...]:
+    """Drafts as articles, the front matter winning over what was read."""
+    for draft in drafts:
+        _describe(draft, document.metadata, single=kind == "article")
+    return tuple(a for a in (article(document, d) for d in drafts) if a.blocks)
 
 
 def _describe(draft: Draft, metadata: Mapping[str, str | tuple[str, ...]], *, single: bool) -> None:

@@ -43,6 +43,7 @@ class Line:
         text: the piece's text without blanks at its ends.
         title: 0 to 1, how much it looks like a title (only for role BODY or TITLE).
         note: whether it calls itself an editor's note.
+        lead: whether it begins as a news item does (本报讯, 新华社北京5月20日电).
     """
 
     text: str
@@ -52,8 +53,14 @@ class Line:
     header: PageHeader | None = None
     title: float = 0.0
     note: bool = False
+    lead: bool = False
 
 
+_LEAD = re.compile(
+    r"^(?:[一-鿿]{0,8}(?:报|网|社|台|客户端|新闻)"
+    r"[一-鿿]{0,6}(?:\d{1,2}月\d{1,2}日)?(?:讯|电|消息)(?=[\s（(【　]|记者)"
+    r"|[A-Z][A-Z ]{2,20}(?:, [A-Z][a-z]+\.? \d{1,2})? (?:\([A-Z][A-Za-z]+\) )?[-—–])"
+)
 _RULE = re.compile(r"^[-=_*~—－·•#＊＝\s]{3,}$")
 _DATELINE = re.compile(
     r"^(?:发布时间|发表时间|时间|日期|来源|稿源|published|date|source)?\s*[:：]?.{0,40}$", re.I
@@ -62,7 +69,11 @@ _DATELINE = re.compile(
 
 def lines_of(pieces: Sequence[Piece]) -> list[Line]:
     """A line for each piece, in order."""
-    return [_line(p) for p in pieces]
+    lines = [_line(p) for p in pieces]
+    for i in range(1, len(lines)):
+        if lines[i - 1].role is Role.DATELINE and lines[i].text[:1] in "年月日，、":
+            lines[i - 1] = Line(lines[i - 1].text, Role.BODY)  # a date cut by a column's end
+    return lines
 
 
 def _line(piece: Piece) -> Line:
@@ -98,4 +109,5 @@ def _is_dateline(text: str) -> bool:
     if re.match(r"(?:发布时间|发表时间|来源|稿源|published|source)\s*[:：]", text, re.I):
         return True
     rest = re.sub(r"[\d年月日时分秒:：./\-\s]|星期.|来源|发布时间", "", text)
-    return iso_date(text) is not None and len(rest) <= 10
+    date = iso_date(text)
+    return date is not None and len(date) == 10 and len(rest) <= 10
