@@ -31,11 +31,12 @@ from index.vectors import VectorCache
 from rag import answer, cite, converse, examples, indexing, pages, readers, retrieve
 from rag.config import Config
 from rag.corpus import Corpus
-from rag.errors import BadQuestion, HomeUnusable, UnreadableFile
+from rag.errors import BadQuestion, HomeUnusable, NotFound, UnreadableFile
 from rag.indexing import Progress
 from rag.language import language_of
 from rag.types import (
     Answer,
+    Article,
     Coverage,
     Document,
     Evidence,
@@ -277,7 +278,7 @@ class Pipeline:
         text = self.checked(question)
         clock = _Clock()
         yield Event(status="retrieve")
-        standalone = converse.standalone(text, history)
+        standalone = converse.standalone(text, history, self._article)
         snapshot = self.snapshot()
         evidence: tuple[Evidence, ...] = ()
         shown = top_k or self.config.top_k
@@ -333,6 +334,13 @@ class Pipeline:
                 f"The question has {len(text):,} characters; shorten it to at most {limit:,}."
             )
         return text
+
+    def _article(self, article_id: str) -> Article | None:
+        """The article that an earlier turn cites, unless it has been deleted since."""
+        try:
+            return self.corpus.get(article_id)
+        except NotFound:
+            return None
 
     def _encoded(self, text: str, snapshot: Snapshot) -> Question:
         encoder = self.encoder()
