@@ -285,6 +285,17 @@ def test_an_article_that_is_gone_or_changed_is_said_so(browsing: Browsing, stub:
     expect(page.get_by_role("alert")).to_have_text("资料库里已没有这篇文章。")
 
 
+def test_what_the_text_does_not_print_comes_from_the_record(browsing: Browsing, stub: Stub) -> None:
+    article = ARTICLES[0]
+    body = [b for b in article["blocks"] if b["kind"] == "body"]
+    stub.articles = [{**article, "blocks": body}]
+    page = browsing.open(f"{stub.url}/articles/a1")
+    text = page.locator(".reader-text")
+    expect(text.get_by_role("heading")).to_have_text(DISPLAYED_TITLE)
+    expect(text.locator(".block-byline")).to_have_text("周砚秋、罗一鸣 · 江岸城市研究院")
+    expect(text.locator(".imprint")).to_have_text("文据样报 · 2024年5月20日 · 第 3 版")
+
+
 def test_a_quote_that_moved_is_found_again(browsing: Browsing, stub: Stub) -> None:
     page = browsing.open(stub.url)
     turn = answered(page, LIFTS)
@@ -667,8 +678,9 @@ def overflowing(page: Page) -> list[str]:
     )
 
 
-@pytest.mark.parametrize("width", [360, 512, 1024, 1600])
-@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize(
+    ("width", "language"), [(360, "zh"), (360, "en"), (512, "en"), (1024, "zh"), (1600, "en")]
+)
 def test_nothing_is_wider_than_the_page(
     browsing: Browsing, stub: Stub, width: int, language: str
 ) -> None:

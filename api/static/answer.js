@@ -1,8 +1,8 @@
 // @ts-check
-/** An answer: its sentences with their chips, its sources, conflicts, refusals, ranked passages. */
+/** An answer: its sentences with their chips, its sources, and what stands against what. */
 import { attachCard, citationCard } from "./card.js";
 import { el, fill, icon, plain } from "./dom.js";
-import { date, imprint, known, number, paragraphName, quoted, series, t } from "./i18n.js";
+import { date, imprint, known, paragraphName, quoted, t } from "./i18n.js";
 import { distinct } from "./references.js";
 import { segments } from "./text.js";
 
@@ -35,7 +35,7 @@ export function answerText(answer, app) {
     const support = piece.citations.length > 0 ? best(piece.citations) : null;
     const claim = el("span", { class: support ? "claim" : null, "data-support": support });
     for (const c of piece.citations) spans.set(c, [...(spans.get(c) ?? []), claim]);
-    const last = pieces[i + 1]?.kind === "chip" ? [...piece.text].at(-1) ?? "" : "";
+    const last = pieces[i + 1]?.kind === "chip" ? ([...piece.text].at(-1) ?? "") : "";
     fill(claim, piece.text.slice(0, piece.text.length - last.length));
     root.append(claim);
     if (!last) return;
@@ -53,7 +53,8 @@ export function answerText(answer, app) {
 export function comingText(text) {
   const fragment = document.createDocumentFragment();
   for (const run of text.split(/(\[\d{1,4}\])/)) {
-    if (/^\[\d{1,4}\]$/.test(run)) fragment.append(el("span", { class: "chip coming" }, run.slice(1, -1)));
+    if (/^\[\d{1,4}\]$/.test(run))
+      fragment.append(el("span", { class: "chip coming" }, run.slice(1, -1)));
     else fragment.append(plain(run));
   }
   return fragment;
@@ -61,7 +62,8 @@ export function comingText(text) {
 
 /** @param {any[]} citations a sentence with one sound proof is proved */
 function best(citations) {
-  for (const support of ["verbatim", "supported"]) if (citations.some((c) => c.support === support)) return support;
+  for (const support of ["verbatim", "supported"])
+    if (citations.some((c) => c.support === support)) return support;
   return "unsupported";
 }
 
@@ -87,7 +89,8 @@ function chip(citation, answer, app, claim) {
     },
     citation.number,
   );
-  const light = (/** @type {boolean} */ on) => () => claim().forEach((s) => s.classList.toggle("lit", on));
+  const light = (/** @type {boolean} */ on) => () =>
+    claim().forEach((s) => s.classList.toggle("lit", on));
   button.addEventListener("pointerenter", light(true));
   button.addEventListener("focus", light(true));
   button.addEventListener("pointerleave", light(false));
@@ -122,20 +125,37 @@ export function sourceList(answer, app) {
       null,
       el(
         "button",
-        { type: "button", class: "source", on: { click: (/** @type {any} */ e) => openCitation(c, answer, app, e.currentTarget) } },
+        {
+          type: "button",
+          class: "source",
+          on: { click: (/** @type {any} */ e) => openCitation(c, answer, app, e.currentTarget) },
+        },
         el("span", { class: "source-number", "data-support": c.support }, c.number),
         el(
           "span",
           { class: "source-body" },
-          el("span", { class: "source-title", lang: c.article.language ?? null }, quoted(c.article)),
-          el("span", { class: "source-place" }, [imprint(c.article), paragraphName(c.paragraph)].filter(Boolean).join(" · ")),
+          el(
+            "span",
+            { class: "source-title", lang: c.article.language ?? null },
+            quoted(c.article),
+          ),
+          el(
+            "span",
+            { class: "source-place" },
+            [imprint(c.article), paragraphName(c.paragraph)].filter(Boolean).join(" · "),
+          ),
         ),
         el("span", { class: "support", "data-support": c.support }, t(`support.${c.support}`)),
       ),
     ),
   );
   fill(list, ...rows);
-  const section = el("section", { class: "sources-block" }, el("h3", null, t("cite.sources")), list);
+  const section = el(
+    "section",
+    { class: "sources-block" },
+    el("h3", null, t("cite.sources")),
+    list,
+  );
   if (all.length > SHOWN) section.append(folder(rows.slice(SHOWN), all.length));
   return section;
 }
@@ -171,99 +191,31 @@ export function conflictTable(answer, app) {
   const cells = sides.map((c) =>
     el(
       "button",
-      { type: "button", class: "side", on: { click: (/** @type {any} */ e) => openCitation(c, answer, app, e.currentTarget) } },
+      {
+        type: "button",
+        class: "side",
+        on: { click: (/** @type {any} */ e) => openCitation(c, answer, app, e.currentTarget) },
+      },
       el("span", { class: "side-quote", lang: c.article.language ?? null }, c.quote),
       el("span", { class: "side-source" }, `[${c.number}] ${quoted(c.article)}`),
-      el("span", { class: "side-source" }, [c.article.source, date(c.article.published)].filter(Boolean).join(" · ")),
+      el(
+        "span",
+        { class: "side-source" },
+        [c.article.source, date(c.article.published)].filter(Boolean).join(" · "),
+      ),
     ),
   );
-  return el("div", { class: "sides", role: "group", "aria-label": t("status.conflicting") }, ...cells);
-}
-
-/**
- * What was searched without success, and the nearest passages.
- * @param {any} answer
- * @param {Opener} app
- */
-export function coverage(answer, app) {
-  const { searched_passages: searched, from, to, nearest = [] } = answer.coverage ?? {};
-  if (searched === undefined) return null;
-  const range = from && to ? t("coverage.range", { from: date(from), to: date(to) }) : "";
-  const found = answer.passages ?? [];
-  const named = found.filter((/** @type {any} */ p) => nearest.includes(p.passage_id));
-  const near = (named.length > 0 ? named : found).slice(0, 3);
   return el(
-    "section",
-    { class: "coverage" },
-    el("p", { class: "coverage-line" }, t("coverage", { n: searched }) + range + (document.documentElement.lang === "en" ? "." : "。")),
-    near.length > 0 && el("h3", null, t("coverage.nearest")),
-    near.length > 0 && passageList(near, app, t("coverage.nearest")),
+    "div",
+    { class: "sides", role: "group", "aria-label": t("status.conflicting") },
+    ...cells,
   );
 }
 
 /**
- * Ranked passages with score and signals.
- * @param {any[]} passages best first
- * @param {Opener} app
- * @param {string} name
+ * What kind of answer it is, unless it is a plain one.
+ * @param {string} status
  */
-export function passageList(passages, app, name) {
-  return el("ol", { class: "passages", "aria-label": name }, ...passages.map((p) => passageRow(p, app)));
-}
-
-/**
- * @param {any} passage
- * @param {Opener} app
- */
-function passageRow(passage, app) {
-  const signals = (passage.found_by ?? []).map((/** @type {string} */ s) => (known(`signal.${s}`) ? t(`signal.${s}`) : s));
-  const reprints = (passage.reprints ?? []).map((/** @type {any} */ r) => r.source ?? t("article.unsourced"));
-  const share = Math.round(Math.min(Math.max(passage.score ?? 0, 0), 1) * 100);
-  const open = (/** @type {any} */ event) =>
-    app.open(passage.article, {
-      paragraph: passage.paragraph,
-      current: { start_char: passage.start_char, end_char: passage.end_char, quote: passage.text },
-      from: event.currentTarget,
-    });
-  return el(
-    "li",
-    { class: "passage" },
-    el(
-      "div",
-      { class: "passage-head" },
-      el("button", { type: "button", class: "plain passage-title", on: { click: open } }, quoted(passage.article)),
-      el("span", { class: "passage-place" }, [imprint(passage.article), paragraphName(passage.paragraph)].filter(Boolean).join(" · ")),
-    ),
-    el("p", { class: "passage-text", lang: passage.article.language ?? null }, passage.text),
-    el(
-      "p",
-      { class: "passage-facts" },
-      el("span", null, t("passages.rank", { n: passage.rank })),
-      el("meter", { min: 0, max: 100, value: share, "aria-hidden": "true" }),
-      el("span", null, t("passages.score", { score: (passage.score ?? 0).toFixed(2) })),
-      signals.length > 0 && el("span", null, t("passages.by", { signals: series(signals) })),
-      reprints.length > 0 && el("span", null, t("passages.reprints", { sources: reprints.join(t("and")) })),
-    ),
-  );
-}
-
-/**
- * How long it took, and with what.
- * @param {any} answer
- */
-export function receipt(answer) {
-  const timings = answer.timings_ms ?? {};
-  const total = timings.total ?? Object.values(timings).reduce((/** @type {number} */ sum, ms) => sum + Number(ms), 0);
-  const facts = [
-    total > 0 && t("turn.took", { seconds: (total / 1000).toFixed(2) }),
-    answer.coverage?.searched_passages !== undefined && t("coverage", { n: answer.coverage.searched_passages }),
-    answer.receipt?.generation !== undefined && t("turn.generation", { n: number(answer.receipt.generation) }),
-    answer.receipt?.model && t("turn.model", { model: answer.receipt.model }),
-  ].filter(Boolean);
-  return el("p", { class: "receipt" }, facts.join(" · "));
-}
-
-/** The icon before a status. @param {string} status */
 export function statusLabel(status) {
   if (!known(`status.${status}`)) return null;
   return el(

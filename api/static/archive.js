@@ -26,6 +26,8 @@ export class Archive {
     /** @type {Map<string, () => void>} ends the time to undo */
     this.notices = new Map();
     this.turn = 0;
+    /** Articles read so far, those being deleted among them. */
+    this.loaded = 0;
     this.built = false;
     addEventListener("pagehide", () => this.settle());
   }
@@ -38,7 +40,13 @@ export class Archive {
 
   build() {
     this.built = true;
-    const search = el("input", { type: "search", id: "archive-search", placeholder: t("archive.placeholder"), value: this.query, autocomplete: "off" });
+    const search = el("input", {
+      type: "search",
+      id: "archive-search",
+      placeholder: t("archive.placeholder"),
+      value: this.query,
+      autocomplete: "off",
+    });
     /** @type {number | undefined} */
     let typing;
     search.addEventListener("input", () => {
@@ -50,7 +58,16 @@ export class Archive {
     });
     this.count = el("p", { class: "count", role: "status" });
     this.list = el("ul", { class: "articles", "aria-label": t("archive.list") });
-    this.more = el("button", { type: "button", class: "action", hidden: true, on: { click: () => void this.load(this.list.childElementCount) } }, t("more"));
+    this.more = el(
+      "button",
+      {
+        type: "button",
+        class: "action",
+        hidden: true,
+        on: { click: () => void this.load(this.loaded) },
+      },
+      t("more"),
+    );
     this.problem = el("div");
     this.uploads ??= new UploadBox({ open: this.app.open, onAdded: () => this.changed() });
     this.root.replaceChildren();
@@ -58,7 +75,18 @@ export class Archive {
       this.root,
       el("h1", null, t("archive.title")),
       this.uploads.render(),
-      el("div", { class: "archive-bar" }, el("label", { class: "search" }, el("span", { class: "hidden" }, t("archive.search")), icon("search"), search), this.count),
+      el(
+        "div",
+        { class: "archive-bar" },
+        el(
+          "label",
+          { class: "search" },
+          el("span", { class: "hidden" }, t("archive.search")),
+          icon("search"),
+          search,
+        ),
+        this.count,
+      ),
       this.problem,
       this.list,
       this.more,
@@ -80,26 +108,45 @@ export class Archive {
   async load(offset = 0) {
     this.turn += 1;
     const turn = this.turn;
-    const query = new URLSearchParams({ limit: String(PAGE), offset: String(offset), q: this.query });
+    const query = new URLSearchParams({
+      limit: String(PAGE),
+      offset: String(offset),
+      q: this.query,
+    });
     this.problem.replaceChildren();
     try {
       const { articles, total } = await json(`/v1/articles?${query}`);
       if (turn !== this.turn) return; // a later search has overtaken this one
       if (offset === 0) this.list.replaceChildren();
-      fill(this.list, ...articles.filter((/** @type {any} */ a) => !this.leaving.has(a.id)).map((/** @type {any} */ a) => this.row(a)));
-      this.more.hidden = offset + articles.length >= total;
+      fill(
+        this.list,
+        ...articles
+          .filter((/** @type {any} */ a) => !this.leaving.has(a.id))
+          .map((/** @type {any} */ a) => this.row(a)),
+      );
+      this.loaded = offset + articles.length;
+      this.more.hidden = this.loaded >= total;
       this.tell(total - this.leaving.size);
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
-      const again = el("button", { type: "button", class: "action", on: { click: () => void this.load(offset) } }, icon("retry"), t("retry"));
+      const again = el(
+        "button",
+        { type: "button", class: "action", on: { click: () => void this.load(offset) } },
+        icon("retry"),
+        t("retry"),
+      );
       this.problem.replaceChildren(errorNote(error), again);
     }
   }
 
   /** @param {number} total */
   tell(total) {
-    if (total > 0) this.count.textContent = t(this.query ? "archive.found" : "archive.count", { n: total });
-    else this.count.textContent = this.query ? t("archive.none", { q: this.query }) : t("archive.empty");
+    if (total > 0)
+      this.count.textContent = t(this.query ? "archive.found" : "archive.count", { n: total });
+    else
+      this.count.textContent = this.query
+        ? t("archive.none", { q: this.query })
+        : t("archive.empty");
   }
 
   /** @param {any} article */
@@ -111,10 +158,30 @@ export class Archive {
       el(
         "a",
         { class: "article-link", href: address(article.id, null), "data-article": article.id },
-        el("span", { class: "article-title", lang: article.language ?? null }, article.title ?? t("article.untitled")),
-        el("span", { class: "article-facts" }, [imprint(article), article.section, t("article.paragraphs", { n: article.paragraphs })].filter(Boolean).join(" · ")),
+        el(
+          "span",
+          { class: "article-title", lang: article.language ?? null },
+          article.title ?? t("article.untitled"),
+        ),
+        el(
+          "span",
+          { class: "article-facts" },
+          [imprint(article), article.section, t("article.paragraphs", { n: article.paragraphs })]
+            .filter(Boolean)
+            .join(" · "),
+        ),
       ),
-      el("button", { type: "button", class: "bare", "aria-label": t("archive.delete", { title: article.title ?? t("article.untitled") }), title: t("archive.delete", { title: article.title ?? t("article.untitled") }), on: { click: () => this.remove(article, row) } }, icon("trash")),
+      el(
+        "button",
+        {
+          type: "button",
+          class: "bare",
+          "aria-label": t("archive.delete", { title: article.title ?? t("article.untitled") }),
+          title: t("archive.delete", { title: article.title ?? t("article.untitled") }),
+          on: { click: () => this.remove(article, row) },
+        },
+        icon("trash"),
+      ),
     );
     row.setAttribute("aria-label", name);
     return row;
@@ -138,11 +205,12 @@ export class Archive {
     const end = toast(t("archive.deleted", { title: article.title ?? t("article.untitled") }), {
       action: t("undo"),
       onAction: stay,
-      onEnd: () => void this.destroy(article.id).catch((error) => {
-        if (!(error instanceof Failure)) throw error;
-        stay();
-        toast(`${t("archive.kept")} · ${error.message || t("error.server")}`);
-      }),
+      onEnd: () =>
+        void this.destroy(article.id).catch((error) => {
+          if (!(error instanceof Failure)) throw error;
+          stay();
+          toast(`${t("archive.kept")} · ${error.message || t("error.server")}`);
+        }),
     });
     this.notices.set(article.id, end);
   }

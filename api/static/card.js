@@ -14,12 +14,16 @@ export function mountCard() {
   document.body.append(card);
   card.addEventListener("pointerenter", () => clearTimeout(leaving));
   card.addEventListener("pointerleave", hideSoon);
-  document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape" && owner) {
-      hide();
-      event.stopPropagation();
-    }
-  }, true);
+  document.addEventListener(
+    "keydown",
+    (event) => {
+      if (event.key === "Escape" && owner) {
+        hide();
+        event.stopPropagation();
+      }
+    },
+    true,
+  );
   addEventListener("scroll", hide, true);
   addEventListener("resize", hide);
 }
@@ -66,7 +70,11 @@ export function citationCard(citation) {
       after && el("span", { class: "context" }, `${after}…`),
     ),
     el("p", { class: "card-title" }, quoted(article)),
-    el("p", { class: "card-place" }, [imprint(article), paragraphName(citation.paragraph)].filter(Boolean).join(" · ")),
+    el(
+      "p",
+      { class: "card-place" },
+      [imprint(article), paragraphName(citation.paragraph)].filter(Boolean).join(" · "),
+    ),
     el("p", { class: "card-support", "data-support": support }, t(`support.${support}.note`)),
   ];
 }
@@ -88,7 +96,10 @@ function place(anchor) {
   const gap = 8;
   const at = anchor.getBoundingClientRect();
   const { width, height } = card.getBoundingClientRect();
-  const left = Math.min(Math.max(at.left + at.width / 2 - width / 2, gap), innerWidth - width - gap);
+  const left = Math.min(
+    Math.max(at.left + at.width / 2 - width / 2, gap),
+    innerWidth - width - gap,
+  );
   const above = at.top - height - gap;
   card.style.left = `${Math.max(left, gap)}px`;
   card.style.top = `${above >= gap ? above : Math.min(at.bottom + gap, innerHeight - height - gap)}px`;

@@ -32,7 +32,9 @@ export class Chat {
 
   /** @param {any} conversation */
   show(conversation) {
-    const live = [...this.running.values()].map((r) => r.view.conversation).find((c) => c.id === conversation.id);
+    const live = [...this.running.values()]
+      .map((r) => r.view.conversation)
+      .find((c) => c.id === conversation.id);
     this.current = live ?? conversation;
     here.set(this.current.id);
     this.render();
@@ -67,7 +69,8 @@ export class Chat {
    */
   ask(question, filters) {
     const turn = { question, at: Date.now(), ...(apiFilters(filters) ? { filters } : {}) };
-    if (this.current.turns.length === 0) this.root.replaceChildren(el("h1", { class: "hidden" }, t("chat.conversation")));
+    if (this.current.turns.length === 0)
+      this.root.replaceChildren(el("h1", { class: "hidden" }, t("chat.conversation")));
     this.current.turns.push(turn);
     const view = this.view(turn);
     this.root.append(view.root);
@@ -107,7 +110,10 @@ export class Chat {
       else if (event.event === "delta") view.delta(event.text);
     };
     try {
-      turn.answer = await ask(this.request(turn, conversation), { signal: controller.signal, onEvent });
+      turn.answer = await ask(this.request(turn, conversation), {
+        signal: controller.signal,
+        onEvent,
+      });
     } catch (error) {
       turn.partial = view.text;
       if (error instanceof Failure) {
@@ -140,20 +146,34 @@ export class Chat {
         article_ids: [...new Set(answer.citations.map((/** @type {any} */ c) => c.article.id))],
       }));
     const filters = apiFilters(turn.filters);
-    return { question: turn.question, ...(history.length ? { history } : {}), ...(filters ? { filters } : {}) };
+    return {
+      question: turn.question,
+      ...(history.length ? { history } : {}),
+      ...(filters ? { filters } : {}),
+    };
   }
 
   /** What is shown before the first question. */
   async welcome() {
-    const box = el("section", { class: "welcome" }, el("h1", null, t("welcome.title")), el("p", { class: "lead" }, t("welcome.lead")));
+    const box = el(
+      "section",
+      { class: "welcome" },
+      el("h1", null, t("welcome.title")),
+      el("p", { class: "lead" }, t("welcome.lead")),
+    );
     this.root.append(box);
     try {
       const { total } = await json("/v1/articles?limit=1");
       if (total === 0) fill(box, ...this.emptyArchive());
-      else fill(box, ...this.examples((await json(`/v1/examples?language=${language()}`)).questions));
+      else
+        fill(box, ...this.examples((await json(`/v1/examples?language=${language()}`)).questions));
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
-      const again = el("button", { type: "button", class: "action", on: { click: () => this.render() } }, t("retry"));
+      const again = el(
+        "button",
+        { type: "button", class: "action", on: { click: () => this.render() } },
+        t("retry"),
+      );
       box.append(errorNote(error), again);
     }
   }
@@ -162,13 +182,25 @@ export class Chat {
   examples(questions) {
     if (questions.length === 0) return [];
     const rows = questions.map((question) =>
-      el("li", null, el("button", { type: "button", class: "example", on: { click: () => this.ask(question, undefined) } }, question)),
+      el(
+        "li",
+        null,
+        el(
+          "button",
+          { type: "button", class: "example", on: { click: () => this.ask(question, undefined) } },
+          question,
+        ),
+      ),
     );
     return [el("h2", null, t("welcome.examples")), el("ul", { class: "examples" }, ...rows)];
   }
 
   emptyArchive() {
-    const open = el("button", { type: "button", class: "primary", on: { click: this.app.onArchive } }, t("welcome.open"));
+    const open = el(
+      "button",
+      { type: "button", class: "primary", on: { click: this.app.onArchive } },
+      t("welcome.open"),
+    );
     return [
       el("h2", null, t("welcome.empty")),
       el("p", null, t("welcome.empty.lead"), " ", el("code", null, "wenju add FILE…")),

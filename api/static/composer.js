@@ -29,7 +29,8 @@ export class Composer {
     this.box.addEventListener("input", () => this.grow());
     this.box.addEventListener("keydown", (event) => {
       // 229: the Enter that ends a composition in browsers that report it too late.
-      if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
+      if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229)
+        return;
       event.preventDefault();
       send();
     });

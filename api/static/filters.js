@@ -28,15 +28,29 @@ export function describeFilters(filters) {
   for (const field of /** @type {const} */ (["authors", "sources", "languages"])) {
     for (const value of filters[field] ?? []) {
       const label = field === "languages" ? t(`lang.${value}`) : value;
-      found.push({ label, without: { ...filters, [field]: filters[field]?.filter((v) => v !== value) } });
+      found.push({
+        label,
+        without: { ...filters, [field]: filters[field]?.filter((v) => v !== value) },
+      });
     }
   }
   for (const article of filters.articles ?? []) {
     const label = t("filters.article", { title: article.title });
-    found.push({ label, without: { ...filters, articles: filters.articles?.filter((a) => a !== article) } });
+    found.push({
+      label,
+      without: { ...filters, articles: filters.articles?.filter((a) => a !== article) },
+    });
   }
-  if (filters.date_from) found.push({ label: t("filters.since", { date: date(filters.date_from) }), without: { ...filters, date_from: undefined } });
-  if (filters.date_to) found.push({ label: t("filters.until", { date: date(filters.date_to) }), without: { ...filters, date_to: undefined } });
+  if (filters.date_from)
+    found.push({
+      label: t("filters.since", { date: date(filters.date_from) }),
+      without: { ...filters, date_from: undefined },
+    });
+  if (filters.date_to)
+    found.push({
+      label: t("filters.until", { date: date(filters.date_to) }),
+      without: { ...filters, date_to: undefined },
+    });
   return found;
 }
 
@@ -107,14 +121,24 @@ export class FilterBox {
     this.button.setAttribute("aria-expanded", "true");
     form.querySelector("input")?.focus();
     const articles = await this.suggest();
-    offer(form, "authors", articles.flatMap((a) => a.authors ?? []));
-    offer(form, "sources", articles.map((a) => a.source));
+    offer(
+      form,
+      "authors",
+      articles.flatMap((a) => a.authors ?? []),
+    );
+    offer(
+      form,
+      "sources",
+      articles.map((a) => a.source),
+    );
   }
 
   form() {
     const v = this.value;
-    const field = (/** @type {string} */ name, /** @type {Node} */ input) => el("label", { class: "field" }, el("span", null, t(`filters.${name}`)), input);
-    const text = (/** @type {string} */ name, /** @type {string} */ value) => el("input", { name, value, list: `offer-${name}`, autocomplete: "off" });
+    const field = (/** @type {string} */ name, /** @type {Node} */ input) =>
+      el("label", { class: "field" }, el("span", null, t(`filters.${name}`)), input);
+    const text = (/** @type {string} */ name, /** @type {string} */ value) =>
+      el("input", { name, value, list: `offer-${name}`, autocomplete: "off" });
     const problem = el("p", { class: "error-detail", role: "alert" });
     const form = el(
       "form",
@@ -131,7 +155,21 @@ export class FilterBox {
       el(
         "div",
         { class: "form-actions" },
-        el("button", { type: "button", class: "plain", on: { click: () => { this.value = {}; this.close(); this.render(); } } }, t("filters.clear")),
+        el(
+          "button",
+          {
+            type: "button",
+            class: "plain",
+            on: {
+              click: () => {
+                this.value = {};
+                this.close();
+                this.render();
+              },
+            },
+          },
+          t("filters.clear"),
+        ),
         el("button", { type: "submit", class: "primary" }, t("filters.apply")),
       ),
     );
@@ -158,7 +196,9 @@ function read(form, articles) {
   const data = new FormData(form);
   const one = (/** @type {string} */ name) => String(data.get(name) ?? "").trim();
   const several = (/** @type {string} */ name) => {
-    const values = one(name).split(/\s*[、,，;；]\s*/).filter(Boolean);
+    const values = one(name)
+      .split(/\s*[、,，;；]\s*/)
+      .filter(Boolean);
     return values.length > 0 ? [...new Set(values)] : undefined;
   };
   return {
@@ -173,8 +213,15 @@ function read(form, articles) {
 
 /** @param {string | undefined} chosen */
 function languageSelect(chosen) {
-  const option = (/** @type {string} */ value, /** @type {string} */ words) => el("option", { value, selected: value === (chosen ?? "") }, words);
-  return el("select", { name: "languages" }, option("", t("filters.languages.any")), option("zh", t("lang.zh")), option("en", t("lang.en")));
+  const option = (/** @type {string} */ value, /** @type {string} */ words) =>
+    el("option", { value, selected: value === (chosen ?? "") }, words);
+  return el(
+    "select",
+    { name: "languages" },
+    option("", t("filters.languages.any")),
+    option("zh", t("lang.zh")),
+    option("en", t("lang.en")),
+  );
 }
 
 /**
@@ -184,5 +231,7 @@ function languageSelect(chosen) {
  */
 function offer(form, name, values) {
   const list = form.querySelector(`#offer-${name}`);
-  list?.replaceChildren(...[...new Set(values.filter(Boolean))].sort().map((value) => el("option", { value })));
+  list?.replaceChildren(
+    ...[...new Set(values.filter(Boolean))].sort().map((value) => el("option", { value })),
+  );
 }

@@ -72,7 +72,10 @@ export function label(root) {
     if (node instanceof HTMLButtonElement) node.title = words;
   }
   for (const node of root.querySelectorAll("[data-placeholder]")) {
-    node.setAttribute("placeholder", t(/** @type {HTMLElement} */ (node).dataset.placeholder ?? ""));
+    node.setAttribute(
+      "placeholder",
+      t(/** @type {HTMLElement} */ (node).dataset.placeholder ?? ""),
+    );
   }
 }
 
@@ -146,7 +149,9 @@ export function pageName(page) {
  * @param {string[]} things
  */
 export function series(things) {
-  return new Intl.ListFormat(current === "zh" ? "zh-CN" : "en-GB", { type: "conjunction" }).format(things);
+  return new Intl.ListFormat(current === "zh" ? "zh-CN" : "en-GB", { type: "conjunction" }).format(
+    things,
+  );
 }
 
 /**

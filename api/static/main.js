@@ -18,9 +18,16 @@ import { conversation, here, newConversation, recall, remember } from "./store.j
 
 const byId = (/** @type {string} */ id) => /** @type {any} */ (document.getElementById(id));
 
-const chat = new Chat(byId("turns"), { open: openArticle, onChange: changed, onArchive: () => go("/#archive") });
+const chat = new Chat(byId("turns"), {
+  open: openArticle,
+  onChange: changed,
+  onArchive: () => go("/#archive"),
+});
 const reader = new Reader(byId("reader"), { onClose: closeArticle, onlyThis });
-const archive = new Archive(byId("archive"), { open: openArticle, onChange: () => void tellState() });
+const archive = new Archive(byId("archive"), {
+  open: openArticle,
+  onChange: () => void tellState(),
+});
 const rail = new Rail(byId("rail"), {
   current: () => chat.current,
   open: (c) => showChat(c),
@@ -75,7 +82,11 @@ function apply(from) {
  * @param {any} place
  */
 function openArticle(article, { from, ...place }) {
-  history.pushState({ view: route().view, place, opened: true }, "", address(article.id, place.paragraph));
+  history.pushState(
+    { view: route().view, place, opened: true },
+    "",
+    address(article.id, place.paragraph),
+  );
   apply(from);
 }
 
@@ -86,8 +97,16 @@ function closeArticle() {
 
 /** @param {any} article */
 function onlyThis(article) {
-  filters.set({ ...filters.value, articles: [{ id: article.id, title: article.title ?? t("article.untitled") }] });
-  if (route().view === "archive") history.replaceState({ ...history.state, view: "ask" }, "", location.href.replace("#archive", ""));
+  filters.set({
+    ...filters.value,
+    articles: [{ id: article.id, title: article.title ?? t("article.untitled") }],
+  });
+  if (route().view === "archive")
+    history.replaceState(
+      { ...history.state, view: "ask" },
+      "",
+      location.href.replace("#archive", ""),
+    );
   apply();
   composer.focus();
 }
@@ -96,7 +115,7 @@ function onlyThis(article) {
 function showChat(next) {
   chat.show(next);
   toggleRail(false);
-  if (route().view !== "ask") go("/");
+  if (route().view !== "ask" || route().article !== null) go("/");
   composer.focus();
 }
 
@@ -148,7 +167,9 @@ function showTheme() {
 }
 
 function listen() {
-  byId("rail-toggle").addEventListener("click", () => toggleRail(document.body.dataset.rail !== "open"));
+  byId("rail-toggle").addEventListener("click", () =>
+    toggleRail(document.body.dataset.rail !== "open"),
+  );
   byId("veil").addEventListener("click", () => toggleRail(false));
   byId("language").addEventListener("click", () => setLanguage(language() === "zh" ? "en" : "zh"));
   byId("theme").addEventListener("click", () => {
@@ -161,7 +182,8 @@ function listen() {
   document.addEventListener("languagechange", relabel);
   document.addEventListener("click", followLink);
   document.addEventListener("keydown", (event) => {
-    const typing = event.target instanceof HTMLElement && event.target.matches("input, textarea, select");
+    const typing =
+      event.target instanceof HTMLElement && event.target.matches("input, textarea, select");
     if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
       event.preventDefault();
       if (route().view !== "ask") go("/");
@@ -177,12 +199,16 @@ function followLink(event) {
   closeMenus(target);
   const link = /** @type {HTMLAnchorElement | null} */ (target.closest("a[href]"));
   if (!link || link.origin !== location.origin || link.target || event.button !== 0) return;
-  if (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey || link.matches(".skip")) return;
+  if (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey || link.matches(".skip"))
+    return;
   event.preventDefault();
   const article = /^\/articles\/([^/]+)$/.exec(link.pathname);
   if (article) {
     const paragraph = /^#p(\d+)$/.exec(link.hash);
-    openArticle({ id: decodeURIComponent(article[1]) }, { paragraph: paragraph ? Number(paragraph[1]) : null, from: link });
+    openArticle(
+      { id: decodeURIComponent(article[1]) },
+      { paragraph: paragraph ? Number(paragraph[1]) : null, from: link },
+    );
   } else go(link.pathname + link.hash);
 }
 

@@ -44,7 +44,8 @@ export async function ask(question, { signal, onEvent }) {
   for await (const line of lines(response.body)) {
     const event = decode(line);
     if (event?.event === "error") throw failure(event.error, response);
-    if (event?.event === "answer") answer = event.answer; // the last; the stream is read to its end
+    if (event?.event === "answer")
+      answer = event.answer; // the last; the stream is read to its end
     else onEvent(event);
   }
   if (answer === null) throw new Failure("cut", ""); // a stream without a final answer failed

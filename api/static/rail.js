@@ -29,7 +29,12 @@ export class Rail {
     this.root.replaceChildren();
     fill(
       this.root,
-      el("button", { type: "button", class: "action new-chat", on: { click: this.app.fresh } }, icon("plus"), t("chat.new")),
+      el(
+        "button",
+        { type: "button", class: "action new-chat", on: { click: this.app.fresh } },
+        icon("plus"),
+        t("chat.new"),
+      ),
       el("h2", { class: "rail-title" }, t("chat.history")),
       all.length === 0 && el("p", { class: "aside" }, t("chat.none")),
       el("ul", { class: "chats" }, ...all.map((c) => this.row(c, c.id === current.id))),
@@ -46,8 +51,28 @@ export class Rail {
     return el(
       "li",
       { class: active ? "active" : null },
-      el("button", { type: "button", class: "chat-link", "aria-current": active ? "true" : null, title, on: { click: () => this.app.open(conversation) } }, title),
-      el("button", { type: "button", class: "bare", "aria-label": `${t("chat.delete")}: ${title}`, title: t("chat.delete"), on: { click: () => this.remove(conversation, active) } }, icon("trash")),
+      el(
+        "button",
+        {
+          type: "button",
+          class: "chat-link",
+          "aria-current": active ? "true" : null,
+          title,
+          on: { click: () => this.app.open(conversation) },
+        },
+        title,
+      ),
+      el(
+        "button",
+        {
+          type: "button",
+          class: "bare",
+          "aria-label": `${t("chat.delete")}: ${title}`,
+          title: t("chat.delete"),
+          on: { click: () => this.remove(conversation, active) },
+        },
+        icon("trash"),
+      ),
     );
   }
 
@@ -74,15 +99,38 @@ export class Rail {
     const current = this.app.current;
     const save = (/** @type {string} */ kind) => () => {
       const chat = current();
-      const text = kind === "md" ? conversationAsMarkdown(chat, location.origin) : JSON.stringify(chat, null, 2);
+      const text =
+        kind === "md"
+          ? conversationAsMarkdown(chat, location.origin)
+          : JSON.stringify(chat, null, 2);
       download(`wenju-${new Date(chat.created).toISOString().slice(0, 10)}.${kind}`, text);
     };
     return el(
       "div",
       { class: "exports" },
       el("h2", { class: "rail-title" }, t("chat.export")),
-      el("button", { type: "button", class: "action", "aria-label": t("chat.export.markdown"), on: { click: save("md") } }, icon("save"), "Markdown"),
-      el("button", { type: "button", class: "action", "aria-label": t("chat.export.json"), on: { click: save("json") } }, icon("save"), "JSON"),
+      el(
+        "button",
+        {
+          type: "button",
+          class: "action",
+          "aria-label": t("chat.export.markdown"),
+          on: { click: save("md") },
+        },
+        icon("save"),
+        "Markdown",
+      ),
+      el(
+        "button",
+        {
+          type: "button",
+          class: "action",
+          "aria-label": t("chat.export.json"),
+          on: { click: save("json") },
+        },
+        icon("save"),
+        "JSON",
+      ),
     );
   }
 }

@@ -5,12 +5,20 @@ import { el, fill, icon, reveal, safeHref } from "./dom.js";
 import { date, pageName, paragraphName, quoted, t } from "./i18n.js";
 import { Failure, json } from "./net.js";
 import { address, copy, gbt7714 } from "./references.js";
-import { Offsets, runs } from "./text.js";
+import { findMarks, Offsets, runs } from "./text.js";
 import { toast } from "./toast.js";
 import { errorNote } from "./turn.js";
 
 /** @type {Record<string, string>} */
-const TAGS = { title: "h2", heading: "h3", body: "p", byline: "p", caption: "p", affiliation: "p", unplaced: "p" };
+const TAGS = {
+  title: "h2",
+  heading: "h3",
+  body: "p",
+  byline: "p",
+  caption: "p",
+  affiliation: "p",
+  unplaced: "p",
+};
 
 /** The panel. One article is open at a time. */
 export class Reader {
@@ -74,17 +82,35 @@ export class Reader {
     const { article, place } = this.shown;
     const offsets = new Offsets(article.text);
     const { marks, moved } = findMarks(offsets, place);
-    const blocks = article.blocks.map((/** @type {any} */ b) => this.block(b, offsets, marks, article));
-    const untitled = !article.blocks.some((/** @type {any} */ b) => b.kind === "title");
+    const blocks = article.blocks.map((/** @type {any} */ b) =>
+      this.block(b, offsets, marks, article),
+    );
+    const has = (/** @type {string} */ kind) =>
+      article.blocks.some((/** @type {any} */ b) => b.kind === kind);
+    // What the text itself does not print comes from the article's record.
+    const unsigned = !has("byline") && article.authors?.length > 0;
+    const signature = [article.authors?.join(t("and")), article.affiliations?.join(t("and"))];
     const outside = safeHref(article.original_url);
-    const facts = [article.source, article.published && date(article.published), article.page && pageName(article.page), article.section];
+    const facts = [
+      article.source,
+      article.published && date(article.published),
+      article.page && pageName(article.page),
+      article.section,
+    ];
     this.frame(
       article,
       el("p", { class: "imprint" }, facts.filter(Boolean).join(" · ") || t("article.unsourced")),
       moved && el("p", { class: "warning", role: "status" }, t("article.changed")),
-      untitled && el("h2", { class: "block-title" }, article.title ?? t("article.untitled")),
+      !has("title") && el("h2", { class: "block-title" }, article.title ?? t("article.untitled")),
+      ...(has("title") ? blocks.splice(0, 1) : []),
+      unsigned && el("p", { class: "block-byline" }, signature.filter(Boolean).join(" · ")),
       ...blocks,
-      outside && el("p", null, el("a", { href: outside, rel: "noreferrer", target: "_blank" }, t("article.outside"))),
+      outside &&
+        el(
+          "p",
+          null,
+          el("a", { href: outside, rel: "noreferrer", target: "_blank" }, t("article.outside")),
+        ),
     );
   }
 
@@ -96,17 +122,36 @@ export class Reader {
    */
   block(block, offsets, marks, article) {
     const body = block.kind === "body" && block.paragraph !== null && block.paragraph !== undefined;
-    const node = el(TAGS[block.kind] ?? "p", { class: `block-${block.kind}`, id: body ? `p${block.paragraph}` : null, tabindex: body ? "-1" : null });
-    if (block.kind === "unplaced") node.append(el("span", { class: "block-note" }, t("article.unplaced")));
+    const node = el(TAGS[block.kind] ?? "p", {
+      class: `block-${block.kind}`,
+      id: body ? `p${block.paragraph}` : null,
+      tabindex: body ? "-1" : null,
+    });
+    if (block.kind === "unplaced")
+      node.append(el("span", { class: "block-note" }, t("article.unplaced")));
     if (body) {
       const name = paragraphName(block.paragraph);
-      node.append(el("a", { class: "paragraph-number", href: address(article.id, block.paragraph), title: name, "aria-label": name }, String(block.paragraph + 1)));
+      node.append(
+        el(
+          "a",
+          {
+            class: "paragraph-number",
+            href: address(article.id, block.paragraph),
+            title: name,
+            "aria-label": name,
+          },
+          String(block.paragraph + 1),
+        ),
+      );
     }
     /** @type {{mark: any, node: any} | null} */
     let open = null;
     for (const run of runs(offsets, block, marks)) {
       if (run.mark !== (open?.mark ?? null)) {
-        open = run.mark && { mark: run.mark, node: el("mark", { class: run.mark.current ? "current" : null }) };
+        open = run.mark && {
+          mark: run.mark,
+          node: el("mark", { class: run.mark.current ? "current" : null }),
+        };
         if (open) node.append(open.node);
       }
       fill(open?.node ?? node, run.joint && joint(run.joint), run.text);
@@ -119,26 +164,65 @@ export class Reader {
    * @param {...(Node | string | null | false | undefined)} content
    */
   frame(article, ...content) {
-    const button = (/** @type {string} */ key, /** @type {string} */ name, /** @type {() => void} */ click) =>
-      el("button", { type: "button", class: "action", "aria-label": t(key), title: t(key), on: { click } }, icon(name), el("span", null, t(key)));
-    const taken = async (/** @type {string} */ text) => toast(t((await copy(text)) ? "copy.done" : "copy.failed"));
+    const button = (
+      /** @type {string} */ key,
+      /** @type {string} */ name,
+      /** @type {() => void} */ click,
+    ) =>
+      el(
+        "button",
+        { type: "button", class: "action", "aria-label": t(key), title: t(key), on: { click } },
+        icon(name),
+        el("span", null, t(key)),
+      );
+    const taken = async (/** @type {string} */ text) =>
+      toast(t((await copy(text)) ? "copy.done" : "copy.failed"));
     const paragraph = this.shown?.place?.paragraph;
     const bar = el(
       "div",
       { class: "reader-bar" },
-      article && button("article.link", "link", () => void taken(location.origin + address(article.id, paragraph))),
+      article &&
+        button(
+          "article.link",
+          "link",
+          () => void taken(location.origin + address(article.id, paragraph)),
+        ),
       article && button("article.reference", "copy", () => void taken(gbt7714(article))),
       article && button("article.only", "filter", () => this.app.onlyThis(article)),
-      el("button", { type: "button", class: "bare reader-close", "aria-label": t("article.close"), title: t("article.close"), on: { click: () => this.app.onClose() } }, icon("close")),
+      el(
+        "button",
+        {
+          type: "button",
+          class: "bare reader-close",
+          "aria-label": t("article.close"),
+          title: t("article.close"),
+          on: { click: () => this.app.onClose() },
+        },
+        icon("close"),
+      ),
     );
-    this.scroller = fill(el("div", { class: "reader-scroll", tabindex: "0", role: "group", "aria-label": article ? quoted(article) : t("article.reader") }), fill(el("article", { class: "prose reader-text", lang: article?.language ?? null }), ...content));
+    this.scroller = fill(
+      el("div", {
+        class: "reader-scroll",
+        tabindex: "0",
+        role: "group",
+        "aria-label": article ? quoted(article) : t("article.reader"),
+      }),
+      fill(
+        el("article", { class: "prose reader-text", lang: article?.language ?? null }),
+        ...content,
+      ),
+    );
     this.root.replaceChildren(bar, this.scroller);
   }
 
   /** @param {any} place */
   goTo(place) {
     const mark = this.root.querySelector("mark.current");
-    const paragraph = place.paragraph === null || place.paragraph === undefined ? null : this.root.querySelector(`#p${place.paragraph}`);
+    const paragraph =
+      place.paragraph === null || place.paragraph === undefined
+        ? null
+        : this.root.querySelector(`#p${place.paragraph}`);
     this.scroller.focus({ preventScroll: true });
     const tall = mark && mark.getBoundingClientRect().height > this.scroller.clientHeight / 2;
     if (mark) reveal(mark, tall ? "start" : "center");
@@ -155,45 +239,37 @@ export class Reader {
    */
   fail(error, id, place) {
     this.shown = null;
-    if (error.status === 404) this.frame(null, el("p", { class: "warning", role: "alert" }, t("article.missing")));
+    if (error.status === 404)
+      this.frame(null, el("p", { class: "warning", role: "alert" }, t("article.missing")));
     else {
-      const again = el("button", { type: "button", class: "action", on: { click: () => void this.open(id, place) } }, icon("retry"), t("retry"));
+      const again = el(
+        "button",
+        { type: "button", class: "action", on: { click: () => void this.open(id, place) } },
+        icon("retry"),
+        t("retry"),
+      );
       this.frame(null, errorNote(error), again);
     }
     this.scroller.focus({ preventScroll: true });
   }
 }
 
-/**
- * Where the cited words stand now. An article that was changed may have them elsewhere, or not.
- * @param {Offsets} offsets
- * @param {any} place
- */
-function findMarks(offsets, place) {
-  const cited = [...(place.citations ?? [])];
-  if (place.current && !cited.includes(place.current)) cited.push(place.current);
-  const marks = [];
-  let moved = false;
-  for (const c of cited) {
-    const current = c === place.current;
-    if (offsets.slice(c.start_char, c.end_char) === c.quote) {
-      marks.push({ start: c.start_char, end: c.end_char, current });
-      continue;
-    }
-    const unit = offsets.text.indexOf(c.quote);
-    if (unit >= 0) marks.push({ start: offsets.point(unit), end: offsets.point(unit + c.quote.length), current });
-    if (current) moved = unit < 0;
-  }
-  return { marks, moved };
-}
-
 /** @param {{confidence: number, dropped: string, reasons: string[]}} joint */
 function joint({ confidence, dropped, reasons }) {
   const percent = Math.round(confidence * 100);
-  const node = el("button", { type: "button", class: "joint", "aria-label": t("joint.label", { percent }) });
+  const node = el("button", {
+    type: "button",
+    class: "joint",
+    "aria-label": t("joint.label", { percent }),
+  });
   if (confidence < 0.7) node.classList.add("unsure");
   attachCard(node, () => [
-    el("p", null, t("joint", { percent }), dropped ? ` ${t("joint.dropped", { text: dropped })}` : ""),
+    el(
+      "p",
+      null,
+      t("joint", { percent }),
+      dropped ? ` ${t("joint.dropped", { text: dropped })}` : "",
+    ),
     el("ul", { class: "reasons" }, ...(reasons ?? []).map((reason) => el("li", null, reason))),
   ]);
   return node;

@@ -18,7 +18,9 @@ export function distinct(citations) {
  * @param {any} article
  */
 export function gbt7714(article) {
-  const chinese = article.language ? article.language.startsWith("zh") : /\p{Script=Han}/u.test(article.title ?? "");
+  const chinese = article.language
+    ? article.language.startsWith("zh")
+    : /\p{Script=Han}/u.test(article.title ?? "");
   const authors = article.authors ?? [];
   const more = authors.length > 3 ? [chinese ? "等" : "et al"] : [];
   const who = [...authors.slice(0, 3), ...more].join(", ");
@@ -64,7 +66,8 @@ export function asGbt(answer) {
   const byArticle = new Map();
   const renumbered = new Map();
   for (const c of distinct(answer.citations)) {
-    if (!byArticle.has(c.article.id)) byArticle.set(c.article.id, { n: byArticle.size + 1, article: c.article });
+    if (!byArticle.has(c.article.id))
+      byArticle.set(c.article.id, { n: byArticle.size + 1, article: c.article });
     renumbered.set(String(c.number), byArticle.get(c.article.id).n);
   }
   const text = answer.answer
@@ -84,7 +87,8 @@ export function asGbt(answer) {
 export function conversationAsMarkdown(chat, origin) {
   const turns = chat.turns.map((/** @type {any} */ turn) => {
     const head = `## ${escape(oneLine(turn.question))}`;
-    if (!turn.answer) return `${head}\n\n*${escape(t(turn.stopped ? "turn.stopped" : "error.request"))}*`;
+    if (!turn.answer)
+      return `${head}\n\n*${escape(t(turn.stopped ? "turn.stopped" : "error.request"))}*`;
     return `${head}\n\n${asMarkdown(turn.answer, origin)}`;
   });
   return `# ${t("title")}\n\n${turns.join("\n\n")}\n`;

@@ -100,6 +100,36 @@ export function runs(offsets, block, marks) {
 }
 
 /**
+ * Where the cited words stand now. An article that was changed may have them elsewhere, or not.
+ * @param {Offsets} offsets of the article's text
+ * @param {{citations?: any[], current?: any}} place
+ * @returns {{marks: {start: number, end: number, current: boolean}[], moved: boolean}} `moved`:
+ *   the current one is nowhere to be found
+ */
+export function findMarks(offsets, place) {
+  const cited = [...(place.citations ?? [])];
+  if (place.current && !cited.includes(place.current)) cited.push(place.current);
+  const marks = [];
+  let moved = false;
+  for (const c of cited) {
+    const current = c === place.current;
+    if (offsets.slice(c.start_char, c.end_char) === c.quote) {
+      marks.push({ start: c.start_char, end: c.end_char, current });
+      continue;
+    }
+    const unit = offsets.text.indexOf(c.quote);
+    if (unit >= 0)
+      marks.push({
+        start: offsets.point(unit),
+        end: offsets.point(unit + c.quote.length),
+        current,
+      });
+    if (current) moved = unit < 0;
+  }
+  return { marks, moved };
+}
+
+/**
  * Cuts an answer into plain text, sentences with a proof, and the places of their chips.
  *
  * A "[1]" becomes a chip only right behind a sentence that citation 1 supports: the same
@@ -120,13 +150,15 @@ export function segments(text, citations) {
   }
   markers.sort((a, b) => a.start - b.start || a.end - b.end);
   const cuts = new Set([0, offsets.length]);
-  for (const c of citations) cuts.add(Math.min(c.start, offsets.length)).add(Math.min(c.end, offsets.length));
+  for (const c of citations)
+    cuts.add(Math.min(c.start, offsets.length)).add(Math.min(c.end, offsets.length));
   for (const m of markers) cuts.add(m.start).add(m.end);
   const sorted = [...cuts].sort((a, b) => a - b);
   /** @type {any[]} */
   const out = [];
   sorted.forEach((start, i) => {
-    for (const m of markers) if (m.start === start) out.push({ kind: "chip", citation: m.citation });
+    for (const m of markers)
+      if (m.start === start) out.push({ kind: "chip", citation: m.citation });
     const end = sorted[i + 1];
     if (end === undefined || markers.some((m) => m.start <= start && end <= m.end)) return;
     const covering = citations.filter((c) => c.start <= start && end <= c.end);

@@ -25,8 +25,13 @@ export function toast(text, { action, onAction, onEnd, seconds = action ? 8 : 4 
     "div",
     { class: "toast" },
     el("span", null, text),
-    action && el("button", { type: "button", class: "plain", on: { click: () => end(true) } }, action),
-    el("button", { type: "button", class: "bare", "aria-label": t("close"), on: { click: () => end(false) } }, icon("close")),
+    action &&
+      el("button", { type: "button", class: "plain", on: { click: () => end(true) } }, action),
+    el(
+      "button",
+      { type: "button", class: "bare", "aria-label": t("close"), on: { click: () => end(false) } },
+      icon("close"),
+    ),
   );
   let timer = setTimeout(() => end(false), seconds * 1000);
   const hold = () => clearTimeout(timer);

@@ -1,9 +1,10 @@
 // @ts-check
 /** One question and what became of it. */
-import { answerText, comingText, conflictTable, coverage, passageList, receipt, sourceList, statusLabel } from "./answer.js";
+import { answerText, comingText, conflictTable, sourceList, statusLabel } from "./answer.js";
 import { el, fill, icon } from "./dom.js";
 import { known, language, t } from "./i18n.js";
 import { describeFilters } from "./filters.js";
+import { coverage, passageList, receipt } from "./passages.js";
 import { asGbt, asMarkdown, asPlain, copy, distinct } from "./references.js";
 import { toast } from "./toast.js";
 
@@ -48,8 +49,19 @@ export class TurnView {
     fill(
       this.head,
       el("h2", { class: "question" }, turn.question),
-      turn.filters && el("p", { class: "aside" }, t("turn.limited", { filters: describeFilters(turn.filters).map((f) => f.label).join(t("and")) })),
-      rewritten && rewritten !== turn.question && el("p", { class: "aside" }, t("turn.standalone", { question: rewritten })),
+      turn.filters &&
+        el(
+          "p",
+          { class: "aside" },
+          t("turn.limited", {
+            filters: describeFilters(turn.filters)
+              .map((f) => f.label)
+              .join(t("and")),
+          }),
+        ),
+      rewritten &&
+        rewritten !== turn.question &&
+        el("p", { class: "aside" }, t("turn.standalone", { question: rewritten })),
     );
     this.live.setAttribute("aria-busy", String(this.running));
     if (this.running) return this.renderRunning();
@@ -78,9 +90,15 @@ export class TurnView {
   renderRunning() {
     const words = known(`step.${this.step}`) ? t(`step.${this.step}`) : t("step.other");
     const found = this.found ? ` · ${t("step.found", { n: this.found })}` : "";
-    const spinner = el("p", { class: "step" }, el("span", { class: "spinner", "aria-hidden": "true" }), words + found);
+    const spinner = el(
+      "p",
+      { class: "step" },
+      el("span", { class: "spinner", "aria-hidden": "true" }),
+      words + found,
+    );
     this.live.replaceChildren();
-    if (this.text) this.live.append(fill(el("div", { class: "prose answer-text" }), comingText(this.text)));
+    if (this.text)
+      this.live.append(fill(el("div", { class: "prose answer-text" }), comingText(this.text)));
     this.foot.replaceChildren(spinner);
   }
 
@@ -90,13 +108,17 @@ export class TurnView {
     fill(
       this.live,
       statusLabel(answer.status),
-      fits(answer.short_answer) && !refusal && el("p", { class: "short-answer", lang: answer.language ?? null }, answer.short_answer),
+      fits(answer.short_answer) &&
+        !refusal &&
+        el("p", { class: "short-answer", lang: answer.language ?? null }, answer.short_answer),
       answerText(answer, this.app),
       el("p", { class: "hidden" }, t("turn.ready", { n: distinct(answer.citations).length })),
     );
     fill(
       this.foot,
-      ...(answer.notices ?? []).map((/** @type {string} */ notice) => el("p", { class: "aside" }, notice)),
+      ...(answer.notices ?? []).map((/** @type {string} */ notice) =>
+        el("p", { class: "aside" }, notice),
+      ),
       conflictTable(answer, this.app),
       refusal ? coverage(answer, this.app) : sourceList(answer, this.app),
       this.actions(answer),
@@ -105,12 +127,22 @@ export class TurnView {
 
   renderBroken() {
     const { error, partial, stopped } = this.turn;
-    if (partial) this.live.append(fill(el("div", { class: "prose answer-text broken" }), comingText(partial)));
+    if (partial)
+      this.live.append(fill(el("div", { class: "prose answer-text broken" }), comingText(partial)));
     if (error) this.live.append(errorNote(error));
     else if (stopped) this.live.append(el("p", { class: "aside" }, t("turn.stopped")));
     const name = t(error ? "retry" : "turn.again");
     this.foot.append(
-      el("div", { class: "actions" }, el("button", { type: "button", class: "action", on: { click: () => this.app.again(this) } }, icon("retry"), name)),
+      el(
+        "div",
+        { class: "actions" },
+        el(
+          "button",
+          { type: "button", class: "action", on: { click: () => this.app.again(this) } },
+          icon("retry"),
+          name,
+        ),
+      ),
     );
   }
 
@@ -118,7 +150,12 @@ export class TurnView {
   actions(answer) {
     const passages = answer.passages ?? [];
     const panel = el("div", { class: "passages-panel" });
-    const toggle = el("button", { type: "button", class: "action" }, icon("list"), t("passages.show", { n: passages.length }));
+    const toggle = el(
+      "button",
+      { type: "button", class: "action" },
+      icon("list"),
+      t("passages.show", { n: passages.length }),
+    );
     const apply = () => {
       toggle.setAttribute("aria-expanded", String(this.showsPassages));
       panel.hidden = !this.showsPassages;
@@ -131,7 +168,17 @@ export class TurnView {
       apply();
     });
     apply();
-    const box = el("div", null, el("div", { class: "actions" }, answer.citations.length > 0 && copyMenu(answer), passages.length > 0 && toggle), panel);
+    const box = el(
+      "div",
+      null,
+      el(
+        "div",
+        { class: "actions" },
+        answer.citations.length > 0 && copyMenu(answer),
+        passages.length > 0 && toggle,
+      ),
+      panel,
+    );
     return box;
   }
 }
@@ -171,7 +218,11 @@ function copyMenu(answer) {
  * @param {{code: string, message: string, requestId?: string, status?: number}} error
  */
 export function errorNote(error) {
-  const kind = known(`error.${error.code}`) ? error.code : error.status && error.status >= 400 && error.status < 500 ? "request" : "server";
+  const kind = known(`error.${error.code}`)
+    ? error.code
+    : error.status && error.status >= 400 && error.status < 500
+      ? "request"
+      : "server";
   const told = error.code === "internal" ? "" : error.message; // ours say what to do, in English
   return el(
     "div",

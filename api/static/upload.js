@@ -16,11 +16,27 @@ export class UploadBox {
   }
 
   render() {
-    const input = el("input", { type: "file", multiple: true, class: "hidden", id: "files", tabindex: "-1" });
+    const input = el("input", {
+      type: "file",
+      multiple: true,
+      class: "hidden",
+      id: "files",
+      tabindex: "-1",
+    });
     const zone = el(
       "div",
       { class: "drop" },
-      el("p", null, icon("upload"), el("span", null, t("upload.drop")), el("button", { type: "button", class: "plain", on: { click: () => input.click() } }, t("upload.choose"))),
+      el(
+        "p",
+        null,
+        icon("upload"),
+        el("span", null, t("upload.drop")),
+        el(
+          "button",
+          { type: "button", class: "plain", on: { click: () => input.click() } },
+          t("upload.choose"),
+        ),
+      ),
       el("p", { class: "aside" }, t("upload.kinds")),
       input,
     );
@@ -46,7 +62,11 @@ export class UploadBox {
   /** @param {File[]} files */
   add(files) {
     for (const file of files) {
-      const row = el("li", { class: "upload-row" }, el("span", { class: "upload-name" }, file.name));
+      const row = el(
+        "li",
+        { class: "upload-row" },
+        el("span", { class: "upload-name" }, file.name),
+      );
       const state = el("div", { class: "upload-state", role: "status" });
       row.append(state);
       this.rows.hidden = false;
@@ -60,7 +80,11 @@ export class UploadBox {
    * @param {HTMLElement} state
    */
   async send(file, state) {
-    const bar = el("progress", { max: 1, value: 0, "aria-label": `${t("upload.sending")} ${file.name}` });
+    const bar = el("progress", {
+      max: 1,
+      value: 0,
+      "aria-label": `${t("upload.sending")} ${file.name}`,
+    });
     const words = el("span", null, t("upload.sending"));
     state.replaceChildren(bar, words);
     try {
@@ -76,7 +100,11 @@ export class UploadBox {
       this.app.onAdded();
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
-      const again = el("button", { type: "button", class: "plain", on: { click: () => void this.send(file, state) } }, t("retry"));
+      const again = el(
+        "button",
+        { type: "button", class: "plain", on: { click: () => void this.send(file, state) } },
+        t("retry"),
+      );
       state.replaceChildren(errorNote(error), again);
     }
   }
@@ -87,18 +115,56 @@ export class UploadBox {
    * @param {HTMLElement} state
    */
   async tell(report, state) {
-    const outcome = ["added", "unchanged", "replaced", "skipped"].includes(report.outcome) ? report.outcome : "failed";
-    const articles = await Promise.all((report.articles ?? []).map((/** @type {any} */ a) => json(`/v1/articles/${encodeURIComponent(a.id ?? a)}`)));
-    const joints = articles.flatMap((a) => a.blocks.flatMap((/** @type {any} */ b) => b.joints ?? []));
+    const outcome = ["added", "unchanged", "replaced", "skipped"].includes(report.outcome)
+      ? report.outcome
+      : "failed";
+    const articles = await Promise.all(
+      (report.articles ?? []).map((/** @type {any} */ a) =>
+        json(`/v1/articles/${encodeURIComponent(a.id ?? a)}`),
+      ),
+    );
+    const joints = articles.flatMap((a) =>
+      a.blocks.flatMap((/** @type {any} */ b) => b.joints ?? []),
+    );
     const least = Math.round(Math.min(1, ...joints.map((j) => j.confidence)) * 100);
     state.replaceChildren();
     fill(
       state,
-      el("p", { class: "upload-outcome", "data-outcome": outcome }, t(`upload.${outcome}`), report.reason ? ` · ${report.reason}` : ""),
-      articles.length > 0 && el("p", { class: "aside" }, t("upload.articles", { n: articles.length }), joints.length > 0 ? ` · ${t("upload.joints", { n: joints.length, percent: least })}` : ""),
-      ...(report.notices ?? []).map((/** @type {string} */ notice) => el("p", { class: "aside" }, notice)),
-      articles.length > 0 && el("ul", { class: "upload-articles" }, ...articles.map((a) => el("li", null, el("a", { href: address(a.id, null), "data-article": a.id }, quoted(a))))),
-      ["added", "replaced"].includes(outcome) && articles.length > 0 && el("button", { type: "button", class: "plain", on: { click: () => void this.discard(articles, state) } }, t("upload.discard")),
+      el(
+        "p",
+        { class: "upload-outcome", "data-outcome": outcome },
+        t(`upload.${outcome}`),
+        report.reason ? ` · ${report.reason}` : "",
+      ),
+      articles.length > 0 &&
+        el(
+          "p",
+          { class: "aside" },
+          t("upload.articles", { n: articles.length }),
+          joints.length > 0 ? ` · ${t("upload.joints", { n: joints.length, percent: least })}` : "",
+        ),
+      ...(report.notices ?? []).map((/** @type {string} */ notice) =>
+        el("p", { class: "aside" }, notice),
+      ),
+      articles.length > 0 &&
+        el(
+          "ul",
+          { class: "upload-articles" },
+          ...articles.map((a) =>
+            el("li", null, el("a", { href: address(a.id, null), "data-article": a.id }, quoted(a))),
+          ),
+        ),
+      ["added", "replaced"].includes(outcome) &&
+        articles.length > 0 &&
+        el(
+          "button",
+          {
+            type: "button",
+            class: "plain",
+            on: { click: () => void this.discard(articles, state) },
+          },
+          t("upload.discard"),
+        ),
     );
   }
 
@@ -108,7 +174,8 @@ export class UploadBox {
    */
   async discard(articles, state) {
     try {
-      for (const a of articles) await json(`/v1/articles/${encodeURIComponent(a.id)}`, { method: "DELETE" });
+      for (const a of articles)
+        await json(`/v1/articles/${encodeURIComponent(a.id)}`, { method: "DELETE" });
       state.replaceChildren(el("p", { class: "aside" }, t("upload.discarded")));
     } catch (error) {
       if (!(error instanceof Failure)) throw error;

@@ -81,7 +81,7 @@ export const zh = {
   "status.conflicting.note": "资料中的说法有出入，分列如下。",
   "status.no_evidence": "资料中没有答案",
   "status.no_evidence.title": "资料库没有说明这一点",
-  "coverage": "查了 {n} 段文字",
+  coverage: "查了 {n} 段文字",
   "coverage.range": "，文章日期从 {from} 到 {to}",
   "coverage.nearest": "最接近的段落",
 
@@ -114,7 +114,7 @@ export const zh = {
   "signal.lexical": "字词",
 
   "article.untitled": "无题",
-  "article.head": "文章标题与署名",
+  "article.head": "题名与署名",
   "article.paragraph": "第 {n} 段",
   "article.paragraphs": "{n} 段",
   "article.page": "第 {page} 版",
@@ -131,11 +131,11 @@ export const zh = {
   "article.changed": "文章在回答之后改动过，引文已不在原处。",
   "article.unplaced": "未能归入正文的文字",
   "article.outside": "阅读来源",
-  "joint": "此处原为断栏，已接合，把握 {percent}%。",
+  joint: "此处原为断栏，已接合，把握 {percent}%。",
   "joint.dropped": "略去重复的“{text}”。",
   "joint.label": "接合处，把握 {percent}%",
 
-  "filters": "筛选",
+  filters: "筛选",
   "filters.title": "只在这些文章中查找",
   "filters.authors": "作者",
   "filters.sources": "来源",
@@ -216,7 +216,8 @@ export const en = {
   "list.join": ", ",
 
   "welcome.title": "Ask the archive",
-  "welcome.lead": "Every sentence of an answer names its source. Press a number to read the paragraph it stands in.",
+  "welcome.lead":
+    "Every sentence of an answer names its source. Press a number to read the paragraph it stands in.",
   "welcome.examples": "For example",
   "welcome.empty": "The archive is empty",
   "welcome.empty.lead": "Add some articles first: drop files on the archive page, or run",
@@ -239,7 +240,8 @@ export const en = {
   "chat.export.markdown": "Export as Markdown",
   "chat.export.json": "Export as JSON",
   "chat.conversation": "Conversation",
-  "chat.unsaved": "The browser's storage is full; this conversation is not saved. You can export it.",
+  "chat.unsaved":
+    "The browser's storage is full; this conversation is not saved. You can export it.",
   "chat.unreadable": "{n} old conversations could not be read and were skipped.",
 
   "turn.question": "Question",
@@ -271,7 +273,7 @@ export const en = {
   "status.conflicting.note": "The sources differ; here they are side by side.",
   "status.no_evidence": "Not in the archive",
   "status.no_evidence.title": "The archive does not say",
-  "coverage": "Searched {n} passages",
+  coverage: "Searched {n} passages",
   "coverage.one": "Searched 1 passage",
   "coverage.range": ", articles from {from} to {to}",
   "coverage.nearest": "Nearest passages",
@@ -320,14 +322,15 @@ export const en = {
   "article.only": "Ask only this",
   "article.reader": "Article",
   "article.missing": "This article is no longer in the archive.",
-  "article.changed": "The article has changed since this answer; the quote is no longer in its place.",
+  "article.changed":
+    "The article has changed since this answer; the quote is no longer in its place.",
   "article.unplaced": "Text that found no place in an article",
   "article.outside": "Read at its source",
-  "joint": "A broken column was closed here, {percent}% sure.",
+  joint: "A broken column was closed here, {percent}% sure.",
   "joint.dropped": "The repeated “{text}” was left out.",
   "joint.label": "Closed column break, {percent}% sure",
 
-  "filters": "Filters",
+  filters: "Filters",
   "filters.title": "Search only these articles",
   "filters.authors": "Author",
   "filters.sources": "Source",
@@ -361,7 +364,8 @@ export const en = {
 
   "upload.drop": "Drop files here, or",
   "upload.choose": "choose files",
-  "upload.kinds": "Text, Markdown and other files; whole newspaper pages are split into their articles.",
+  "upload.kinds":
+    "Text, Markdown and other files; whole newspaper pages are split into their articles.",
   "upload.sending": "Uploading",
   "upload.reading": "Reading and indexing",
   "upload.added": "Added",
@@ -377,10 +381,12 @@ export const en = {
   "upload.discarded": "Removed",
   "upload.label": "Uploaded files",
 
-  "error.offline": "Wenju cannot be reached. Make sure that wenju serve is running, then try again.",
+  "error.offline":
+    "Wenju cannot be reached. Make sure that wenju serve is running, then try again.",
   "error.cut": "The answer broke off half-way. Please try again.",
   "error.bad_response": "Wenju's reply cannot be read. Check the address, then try again.",
-  "error.server": "Something went wrong in Wenju. Try again; if it goes on, look at the server's log.",
+  "error.server":
+    "Something went wrong in Wenju. Try again; if it goes on, look at the server's log.",
   "error.request": "This request was not accepted.",
   "error.overloaded": "Too many questions are waiting; try again in a few seconds.",
   "error.archive_busy": "The archive is being written to; try again later.",
