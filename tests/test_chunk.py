@@ -56,10 +56,12 @@ def test_a_paragraph_that_fits_is_one_passage_and_only_paragraphs_are():
 def test_the_encoder_is_given_the_title_and_section_too():
     made = article("正文。", title="标题", section="理论")
     (passage,) = passages(made, count, 60)
-    shown = encoder_text(made, passage)
-    assert shown.endswith("正文。")
-    assert shown.startswith("标题 理论")
+    assert encoder_text(made, passage) == "标题。理论。正文。"
     assert encoder_text(article("正文。"), passage) == "正文。"
+    asked = article("正文。", title="怎么  办？")
+    assert encoder_text(asked, passage) == "怎么 办？正文。"
+    english = article("Text.", title="A plan", section="City", language="en")
+    assert encoder_text(english, passages(english, count, 60)[0]) == "A plan. City. Text."
     long = article("正文。", title="长" * 400)
     assert len(encoder_text(long, passage)) < 110
 
@@ -130,7 +132,7 @@ BODY = st.text(
 )
 def test_passages_tile_their_paragraphs_within_the_limit(bodies, title, limit, counter):
     made = article(*bodies, title=title or None)
-    if limit - counter([title + "\n"])[0] < 16:
+    if limit - counter([title + "。"])[0] < 16:
         return
     found = passages(made, counter, limit)
     assert len({p.id for p in found}) == len(found)

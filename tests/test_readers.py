@@ -534,6 +534,15 @@ def test_hostile_markdown_ends_in_bounded_time(mark):
     assert time.monotonic() - began < 60
 
 
+def test_wide_tables_and_many_references_end_in_bounded_time():
+    table = "|a" * 50 + "\n" + "|-" * 50 + "\n" + ("|甲" * 50 + "\n") * 400
+    began = time.monotonic()
+    assert texts(read(table, "a.md"))[1:] == [" | ".join("甲" * 50)] * 400
+    assert texts(read("[a]: b\n" * 20_000 + "\nx", "a.md"))[-1] == "x"
+    assert texts(read("<div>甲<!-- 乙 -->丙</div>" + "<!-- " * 30_000, "a.md"))[0] == "甲丙"
+    assert time.monotonic() - began < 60
+
+
 def test_ten_megabytes_of_brackets_are_read_as_text():
     document = read("[" * 10_000_000, "a.md")
     assert len(document.pieces) == 1

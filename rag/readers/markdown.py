@@ -25,7 +25,8 @@ _MOST_MARKS = 1_000  # in one block; ordinary paragraphs have a dozen
 _MOST_WORK = 50_000_000  # sum over a file's blocks of the squares of their marks, about a second
 _ORDERED = re.compile(r"[\s>*+-]*(\d{1,9}[.)])[ \t]+")
 _RULE_LINE = re.compile(r"[\s>|:=*_~`+-]*(?:`{3}.*|~{3}.*)?$")
-_TAG = re.compile(r"<!--(?:(?!-->).){0,5000}(?:-->)|</?[A-Za-z!?][^<>]{0,2000}>", re.DOTALL)
+_COMMENT_OR_TAG = re.compile(r"<!--.*?-->|</?[A-Za-z!?][^<>]{0,2000}>", re.DOTALL)
+_TAG = re.compile(r"</?[A-Za-z!?][^<>]{0,2000}>")
 
 _INLINE_TAG = re.compile(
     r"</?(?:a|abbr|b|big|cite|code|del|em|font|i|ins|mark|q|s|small|span|strong|sub|sup|u)\b",
@@ -183,19 +184,26 @@ class _Reading:
         self._cover((line, line + 1))
         cells: list[Line] = []
         cursor, end = self.starts[line], self.starts[line + 1] - 1
-        for token in tokens[at + 1 :]:
+        for number in range(at + 1, len(tokens)):
+            token = tokens[number]
             if token.type == "tr_close":
                 break
             if token.type != "inline" or not token.content:
                 continue
-            # The table rule takes the backslash from "\\|".
-            cell = re.compile(re.escape(token.content).replace(r"\|", r"\\?\|"))
-            found = cell.search(self.text, cursor, end)
-            if found:
-                cells += self._visible(found[0], [found.start()])[0]
-                cursor = found.end()
+            place, source = self._cell(token.content, cursor, end)
+            if place >= 0:
+                cells += self._visible(source, [place])[0]
+                cursor = place + len(source)
         if cells:
             yield line, [_beside(cells)], None, True
+
+    def _cell(self, content: str, begin: int, end: int) -> tuple[int, str]:
+        """Where a cell stands and its source; the table rule took the backslash before a bar."""
+        if "|" not in content:
+            return self.text.find(content, begin, end), content
+        pattern = re.escape(content).replace(r"\|", r"\\?\|")
+        found = re.compile(pattern).search(self.text, begin, end)
+        return (found.start(), found[0]) if found else (-1, "")
 
     def _code(self, token: Token) -> Iterator[_Found]:
         first, last = token.map or (0, 0)
@@ -237,7 +245,10 @@ class _Reading:
 def _tagless_lines(text: str, begin: int, end: int) -> Iterator[Line | None]:
     """The lines of some HTML without its tags; None where a block-level tag or a blank line is."""
     shown, parts, at = "", list[Part](), begin
-    cuts = [*_TAG.finditer(text, begin, end), None]
+    # Before the last "-->" every comment ends, so that the search below is linear.
+    last = max(begin, text.rfind("-->", begin, end) + 3)
+    tags = [*_COMMENT_OR_TAG.finditer(text, begin, last)]
+    cuts = [*tags, *_TAG.finditer(text, tags[-1].end() if tags else begin, end), None]
     for tag in cuts:
         stop = tag.start() if tag else end
         for number, row in enumerate(text[at:stop].split("\n")):
@@ -249,7 +260,7 @@ def _tagless_lines(text: str, begin: int, end: int) -> Iterator[Line | None]:
             shown += row
             at += len(row) + (1 if at + len(row) < stop else 0)
         at = tag.end() if tag else end
-        if tag is None or not _INLINE_TAG.match(tag[0]):
+        if tag is None or not (tag[0].startswith("<!--") or _INLINE_TAG.match(tag[0])):
             yield _trimmed(shown, parts)
             yield None
             shown, parts = "", []
