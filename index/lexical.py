@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 
 from index.columns import Columns
 
-K1 = 1.5
-B = 0.75
+K1 = 1.0
+B = 0.5
 CONTEXT = 1.0
 
 

@@ -22,8 +22,8 @@ from index.errors import BadInput
 # Raise it whenever a rule below changes what `tokens` gives: stored token ids are then outdated.
 RULES = 1
 
-# jieba's hidden Markov model is quadratic in the length of what it is given (44 s at 100,000
-# characters, 15 ms at 1,000).
+# jieba's word graph is kept this short; its hidden Markov model, quadratic in the length of what it
+# is given (44 s at 100,000 characters), is not used at all.
 LONGEST_RUN = 1_000
 # A longer "word" is noise (base64, a row of letters); both sides cut it alike.
 LONGEST_TOKEN = 64
@@ -181,8 +181,29 @@ class Tokenizer:
                 yield from _latin(piece)
 
     def _chinese(self, run: str) -> Iterator[str]:
-        for word in self._loaded().cut_for_search(run):
+        """The words of a run, the shorter words in them, and the pairs between them.
+
+        A pair of neighbouring characters that is no word of the dictionary is a token too, unless
+        a stop word has part in it: so names and other unknown words are found whole.
+        """
+        known = self._loaded()
+        plain = [True] * len(run)  # whether the pair that starts here is still to be given
+        at = 0
+        for word in known.cut(run, HMM=False):
+            for length in (2, 3):
+                for i in range(len(word) - length + 1 if len(word) > length else 0):
+                    if known.FREQ.get(word[i : i + length]):
+                        yield word[i : i + length]
+                        if length == 2:
+                            plain[at + i] = False
             yield word[:LONGEST_TOKEN]
+            end = at + len(word)
+            if word in STOP_WORDS:
+                plain[max(at - 1, 0) : end] = [False] * (end - max(at - 1, 0))
+            elif len(word) == 2:
+                plain[at] = False
+            at = end
+        yield from (run[i : i + 2] for i in range(len(run) - 1) if plain[i])
 
     def _loaded(self) -> jieba.Tokenizer:
         """Our own jieba, loaded once."""

@@ -95,9 +95,7 @@ def test_filtered_same_as_brute_force(
 ) -> None:
     snapshot, rows, vectors = grown
     for query in unit(np.random.default_rng(3), 5):
-        assert_same(
-            snapshot.dense(query, 40, groups), brute(rows, vectors, query, 40, groups)
-        )
+        assert_same(snapshot.dense(query, 40, groups), brute(rows, vectors, query, 40, groups))
 
 
 def test_a_score_is_the_inner_product_and_higher_is_better(tmp_path: Path) -> None:

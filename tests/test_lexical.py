@@ -160,7 +160,12 @@ def test_unknown_words_find_nothing(tmp_path: Path, question: str) -> None:
 
 
 def test_rows_without_a_word_can_be_indexed(tmp_path: Path) -> None:
-    rows = [Entry("a", "g", ""), Entry("b", "g", "？？"), Entry("c", "g", "的"), Entry("d", "g", "")]
+    rows = [
+        Entry("a", "g", ""),
+        Entry("b", "g", "？？"),
+        Entry("c", "g", "的"),
+        Entry("d", "g", ""),
+    ]
     snapshot = add(Store(tmp_path / "index", TOKENIZER), rows)
     assert snapshot.size == 4
     assert snapshot.lexical("重庆", 5) == []
