@@ -1,10 +1,17 @@
 """The bundled model as an ONNX graph, made straight from the weight file.
 
-A BERT encoder (Devlin et al. 2019), mean pooling, rows of length 1, built with ONNX Runtime's
-fused operators, so that neither torch nor a network is needed. Linear layers are int8: weights
-symmetric with one scale an output, activations with one range a call, found as the call runs. The
-range is that of everything in the call, so a call must hold ONE text; then a text's vector depends
-on nothing but the text. The table of word vectors keeps the 4-bit blocks of the weight file.
+A BERT encoder (Devlin et al. 2019), mean pooling, rows of length 1, built for ONNX Runtime, so that
+neither torch nor a network is needed. Linear layers are int8: weights symmetric with one scale an
+output, activations with one range a call, found as the call runs. Two things follow.
+
+A range spans everything in a call, so a call holds ONE text: then a text's vector depends on the
+text alone, and no time goes into padding. Batches were slower besides.
+
+A few channels of the activations are ten times as large as the others and would take all of the
+range. So each channel is divided by a factor and the weights that it meets are multiplied by it
+(SmoothQuant, Xiao et al. 2023, arXiv 2211.10438); `index.quantise` chooses the factors.
+
+The table of word vectors keeps the 4-bit blocks of the weight file; it is not rounded again.
 
 Input: `input_ids`, int64, (1, tokens), 1 to 512 tokens with the special ones. Output: `embedding`,
 float32, (1, hidden), length 1.
@@ -12,7 +19,7 @@ float32, (1, hidden), length 1.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import onnx
@@ -21,25 +28,27 @@ from onnx import TensorProto, helper, numpy_helper
 
 from index.weights import BLOCK, WeightFile
 
+Factors = Mapping[str, NDArray[np.float32]]
+"""What each channel of a linear layer's input is divided by, (columns,), by the input's name."""
+
 _FUSED = "com.microsoft"
 _OPSET = 20
 _IR = 10
 
 
 class _Graph:
-    """Collects nodes and constants; every node has one output, named as the node."""
+    """Collects nodes and constants; every node has one output, and the output's name."""
 
-    def __init__(self, weights: WeightFile) -> None:
+    def __init__(self, weights: WeightFile, factors: Factors | None) -> None:
         self.weights = weights
+        self.factors = factors
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
+        self.linear_inputs: dict[str, tuple[str, ...]] = {}
 
     def constant(self, name: str, value: NDArray[np.generic]) -> str:
         self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
         return name
-
-    def vector(self, name: str) -> str:
-        return self.constant(name, self.weights.vector(name))
 
     def node(
         self, op: str, inputs: Sequence[str], name: str, domain: str = "", **attributes: object
@@ -49,25 +58,50 @@ class _Graph:
         )
         return name
 
-    def linear(self, x: str, name: str, columns: int) -> str:
-        """`x` times a quantised linear layer's weights; the bias is left to the next node."""
-        weight = self.weights.matrix(f"{name}.w", columns)
-        scale = np.abs(weight).max(axis=1) / np.float32(127)
-        scale[scale == 0] = 1.0
-        rounded = np.rint(weight / scale[:, None]).astype(np.int8)
+    def linears(self, x: str, names: Sequence[str], columns: int) -> list[str]:
+        """`x` through several linear layers of the weight file, biases included."""
+        matrices = [self.weights.matrix(f"{name}.w", columns) for name in names]
+        if self.factors is None:
+            self.linear_inputs[x] = tuple(names)
+            return [self._float(x, *pair) for pair in zip(names, matrices, strict=True)]
+        factor = self.factors[x]
+        inverse = self.constant(f"{x}.smoothing", 1 / factor)
+        smooth = self.node("Mul", [x, inverse], f"{x}.smooth")
+        return [self._int8(smooth, n, m * factor) for n, m in zip(names, matrices, strict=True)]
+
+    def _float(self, x: str, name: str, matrix: NDArray[np.float32]) -> str:
+        bias = self.constant(f"{name}.b", self.weights.vector(f"{name}.b"))
+        product = self.node("MatMul", [x, self.constant(f"{name}.w", matrix.T)], f"{name}.product")
+        return self.node("Add", [product, bias], f"{name}.out")
+
+    def _int8(self, x: str, name: str, matrix: NDArray[np.float32]) -> str:
+        rounded, scale = to_int8(matrix)
+        inputs = [
+            x,
+            self.constant(f"{name}.w", rounded.T),
+            self.constant(f"{name}.scale", scale),
+            "",  # no zero points: symmetric
+            self.constant(f"{name}.b", self.weights.vector(f"{name}.b")),
+        ]
+        return self.node("DynamicQuantizeMatMul", inputs, f"{name}.out", _FUSED)
+
+    def normalised_sum(self, first: str, second: str, name: str) -> str:
+        """Layer normalisation of the sum; ONNX Runtime's one operator for both is slower."""
+        total = self.node("Add", [first, second], f"{name}.sum")
+        gain, shift = (
+            self.constant(f"{name}.{part}", self.weights.vector(f"{name}.{part}")) for part in "wb"
+        )
+        epsilon = self.weights.shape.epsilon
         return self.node(
-            "DynamicQuantizeMatMul",
-            [x, self.constant(f"{name}.int8", rounded.T), self.constant(f"{name}.scale", scale)],
-            f"{name}.out",
-            _FUSED,
+            "LayerNormalization", [total, gain, shift], f"{name}.out", epsilon=epsilon, axis=-1
         )
 
-    def normalised_sum(self, inputs: Sequence[str], name: str) -> str:
-        """Layer normalisation of the inputs' sum; a third input is a bias."""
-        first, second, *bias = inputs
-        terms = [first, second, self.vector(f"{name}.w"), self.vector(f"{name}.b"), *bias]
-        epsilon = self.weights.shape.epsilon
-        return self.node("SkipLayerNormalization", terms, f"{name}.out", _FUSED, epsilon=epsilon)
+
+def to_int8(matrix: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """Weights (outputs, inputs) rounded to -127 to 127, and the scale of each output."""
+    scale = np.abs(matrix).max(axis=1) / np.float32(127)
+    scale[scale == 0] = 1.0
+    return np.rint(matrix / scale[:, None]).astype(np.int8), scale
 
 
 def _embedding(graph: _Graph) -> str:
@@ -92,36 +126,36 @@ def _embedding(graph: _Graph) -> str:
     places = graph.node(
         "Slice", [graph.constant("places", table), first, "tokens", first], "places.out"
     )
-    return graph.normalised_sum([words, places], "emb.ln")
+    return graph.normalised_sum(words, places, "emb.ln")
 
 
 def _layer(graph: _Graph, x: str, name: str) -> str:
     """One transformer layer: attention, then the feed-forward network, each normalised after."""
-    weights, shape = graph.weights, graph.weights.shape
-    projected = [graph.linear(x, f"{name}.{part}", shape.hidden) for part in "qkv"]
-    bias = np.concatenate([weights.vector(f"{name}.{part}.b") for part in "qkv"])
+    shape = graph.weights.shape
+    projected = graph.linears(x, [f"{name}.{part}" for part in "qkv"], shape.hidden)
     attended = graph.node(
-        "MultiHeadAttention",
-        [*projected, graph.constant(f"{name}.qkv.b", bias)],
-        f"{name}.attended",
-        _FUSED,
-        num_heads=shape.heads,
+        "MultiHeadAttention", projected, f"{name}.attended", _FUSED, num_heads=shape.heads
     )
-    mixed = graph.linear(attended, f"{name}.ao", shape.hidden)
-    x = graph.normalised_sum([mixed, x, graph.vector(f"{name}.ao.b")], f"{name}.aln")
-    inner = graph.linear(x, f"{name}.fi", shape.hidden)
-    inner = graph.node("BiasGelu", [inner, graph.vector(f"{name}.fi.b")], f"{name}.gelu", _FUSED)
-    inner = graph.linear(inner, f"{name}.fo", shape.ffn)
-    return graph.normalised_sum([inner, x, graph.vector(f"{name}.fo.b")], f"{name}.oln")
+    (mixed,) = graph.linears(attended, [f"{name}.ao"], shape.hidden)
+    x = graph.normalised_sum(mixed, x, f"{name}.aln")
+    (inner,) = graph.linears(x, [f"{name}.fi"], shape.hidden)
+    inner = graph.node("Gelu", [inner], f"{name}.gelu")
+    (outer,) = graph.linears(inner, [f"{name}.fo"], shape.ffn)
+    return graph.normalised_sum(outer, x, f"{name}.oln")
 
 
-def build(weights: WeightFile) -> onnx.ModelProto:
+def build(weights: WeightFile, factors: Factors | None) -> onnx.ModelProto:
     """The whole encoder, input and output as the module says.
+
+    Args:
+        weights: of the model.
+        factors: for each linear input. None builds the graph unquantised, float32, with the inputs
+            of its linear layers as outputs after `embedding`.
 
     Raises:
         ValueError: the weight file lacks a tensor.
     """
-    graph = _Graph(weights)
+    graph = _Graph(weights, factors)
     shape = weights.shape
     x = _embedding(graph)
     for layer in range(shape.layers):
@@ -130,7 +164,12 @@ def build(weights: WeightFile) -> onnx.ModelProto:
     graph.node("ReduceMean", [x, axis], "mean", keepdims=0)
     graph.node("LpNormalization", ["mean"], "embedding", axis=-1, p=2)
     ids = helper.make_tensor_value_info("input_ids", TensorProto.INT64, [1, "tokens"])
-    out = helper.make_tensor_value_info("embedding", TensorProto.FLOAT, [1, shape.hidden])
-    body = helper.make_graph(graph.nodes, "encoder", [ids], [out], graph.constants)
+    outputs = [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, [1, shape.hidden])]
+    outputs += [
+        # The name of the layers that read it is kept beside it, for `index.quantise`.
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, None, " ".join(layers))
+        for name, layers in graph.linear_inputs.items()
+    ]
+    body = helper.make_graph(graph.nodes, "encoder", [ids], outputs, graph.constants)
     opsets = [helper.make_opsetid("", _OPSET), helper.make_opsetid(_FUSED, 1)]
     return helper.make_model(body, opset_imports=opsets, ir_version=_IR)
