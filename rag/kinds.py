@@ -30,11 +30,11 @@ def kind_of(lines: Sequence[Line]) -> tuple[str, str]:
     broken = [i for i in body if _is_broken(lines[i])]
     share = len(broken) / max(1, len(body))
     several = max(opened, closed, titles, rules)
+    running = sum(_runs_on(lines, body, i) for i in broken)
     if several >= 2:
-        if len(broken) >= 1 and share > _BROKEN_SHARE and titles < 2:
+        if (running or share > _BROKEN_SHARE) and titles < 2:
             return "page", f"{several} articles, {len(broken)} of {len(body)} pieces broken off"
         return "articles", f"{several} articles, their paragraphs whole"
-    running = sum(_runs_on(lines, body, i) for i in broken)
     if running >= 2 and share >= _ALONE_SHARE and running >= 0.6 * len(broken):
         return "page", f"one article, {running} of {len(body)} pieces run on in the next"
     return "article", "nothing in it begins a second article"
@@ -63,7 +63,7 @@ def _is_broken(line: Line) -> bool:
         len(line.text) >= _LONG
         and line.title < 0.5
         and not ends_whole(line.text)
-        and line.text[-1] not in "：:；;"
+        and line.text[-1] not in "：:"
     )
 
 
