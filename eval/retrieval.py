@@ -120,7 +120,8 @@ def build(
 ) -> Pipeline:
     """The archive of a set's paragraphs, in a folder of its own below `config.home`.
 
-    One that was built before is used again: nothing is encoded twice.
+    Its vectors are kept, so that nothing is encoded twice; its passages and its words are cut anew
+    each time, so that the code of today is what is measured.
 
     Args:
         config: `home` is the folder of all such archives.
@@ -140,11 +141,11 @@ def build(
                 pipeline.corpus.put(document, [article], now=now)
             if progress:
                 progress(f"read {source.name}", number + 1, len(source.articles))
-        pipeline.sync(
-            (lambda step, done, total: progress(f"{step} {source.name}", done, total))
-            if progress
-            else None
-        )
+    pipeline.rebuild(
+        (lambda step, done, total: progress(f"{step} {source.name}", done, total))
+        if progress
+        else None
+    )
     return pipeline
 
 
