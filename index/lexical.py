@@ -10,6 +10,10 @@ Framework; Kamphuis et al., 2020, Which BM25 Do You Mean?):
 with tf and dl counting a context token CONTEXT times, and N, df and avgdl counted over the live
 rows of the whole collection at the moment of asking, so that a score never depends on how rows
 are spread over segments or on rows that were deleted.
+
+Why not the library bm25s itself, which the tests compare with: it keeps finished scores, so each
+commit would have to count the whole collection again. At 202,401 passages that took 27 s and
+1.7 GB; here 300 passages more are searchable in 0.1 s.
 """
 
 from __future__ import annotations
@@ -24,8 +28,12 @@ from numpy.typing import NDArray
 
 from index.columns import Columns
 
+# Among 3,000 news passages (1,000 questions each), recall at rank 1 of XQuAD zh, CMRC and DRCD: .907,
+# .975, .937; the usual 1.5 and 0.75 give .901, .970, .930. Higher K1 is worse on all three, and B
+# between 0.3 and 0.5 makes no difference worth naming.
 K1 = 1.0
 B = 0.5
+# A title counted once gives .977 to .982 on CMRC and .939 to .943 on DRCD.
 CONTEXT = 1.0
 
 
