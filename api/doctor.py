@@ -14,7 +14,7 @@ from rag.errors import IndexDamaged, WenjuError
 from rag.indexing import Progress
 from rag.pipeline import Pipeline
 
-_LIBRARIES = ("faiss-cpu", "bm25s", "jieba", "onnxruntime", "sentence-transformers", "fastapi")
+_LIBRARIES = ("faiss-cpu", "jieba", "onnxruntime", "sentence-transformers", "fastapi")
 _LITTLE_DISK = 500 * 1024 * 1024
 
 
