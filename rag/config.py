@@ -2,8 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class ModelServer:
+    """A language model on a server that speaks OpenAI's protocol.
+
+    Attributes:
+        base_url: where it is, with its version path ("http://127.0.0.1:11434/v1").
+        model: its name there.
+        api_key: never shown; "" where the server needs none.
+        timeout: seconds for all that a question asks of it, above 0.
+        context: tokens of prompt and reply together.
+        reply: tokens of a reply, fewer than `context`.
+    """
+
+    base_url: str
+    model: str
+    api_key: str = field(default="", repr=False)
+    timeout: float = 30.0
+    context: int = 8192
+    reply: int = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +39,7 @@ class Config:
         threads: threads of the encoder, 1 and up.
         top_k: passages returned where the caller does not say, 1 to 50.
         max_question: characters of a question, 1 and up.
+        generator: the language model that words the answers; None: they are quoted.
     """
 
     home: Path
@@ -27,3 +49,4 @@ class Config:
     threads: int = 2
     top_k: int = 8
     max_question: int = 512
+    generator: ModelServer | None = None

@@ -1,7 +1,7 @@
 """The table of contents: how an article gets in, and how a question is answered.
 
     an article: reader → pages → Corpus.put → chunk → encode → a new index generation
-    a question: converse → retrieve → answer → cite → Answer
+    a question: converse → retrieve → answer (→ a language model's words, checked) → cite → Answer
 
 The corpus is the truth and the index its cache: whatever the two disagree about, `sync` mends.
 """
@@ -13,6 +13,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Generator as Yields
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -28,8 +29,20 @@ from index.snapshot import Snapshot
 from index.store import Store
 from index.tokens import Tokenizer, fold
 from index.vectors import VectorCache
-from rag import answer, cite, converse, examples, indexing, pages, readers, retrieve
-from rag.config import Config
+from rag import (
+    answer,
+    cite,
+    converse,
+    examples,
+    generate,
+    indexing,
+    pages,
+    readers,
+    retrieve,
+    support,
+    writing,
+)  # fmt: skip
+from rag.config import Config, ModelServer
 from rag.corpus import Corpus
 from rag.errors import BadQuestion, HomeUnusable, NotFound, UnreadableFile
 from rag.indexing import Progress
@@ -69,12 +82,18 @@ class Pipeline:
     Args:
         config: where it is and how it is asked.
         encoder: an encoder in place of the configured one.
+        generator: a language model in place of the configured one.
 
     Raises:
         HomeUnusable: the home folder cannot be made or written.
     """
 
-    def __init__(self, config: Config, encoder: Encoder | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        encoder: Encoder | None = None,
+        generator: generate.Generator | None = None,
+    ) -> None:
         self.config = config
         try:
             config.home.mkdir(parents=True, exist_ok=True)
@@ -85,6 +104,7 @@ class Pipeline:
         self.store = Store(config.home / "index", self.tokenizer)
         self.vectors = VectorCache(config.home / "vectors.sqlite")
         self._encoder = encoder
+        self._generator = generator
         self._guard = threading.RLock()
 
     def encoder(self) -> Encoder:
@@ -95,6 +115,13 @@ class Pipeline:
                     self.config.model, cache_dir=self.config.cache, threads=self.config.threads
                 )
             return self._encoder
+
+    def generator(self) -> generate.Generator | None:
+        """The language model, if one is configured."""
+        with self._guard:
+            if self._generator is None and self.config.generator is not None:
+                self._generator = generate.ChatModel(self.config.generator)
+            return self._generator
 
     def snapshot(self) -> Snapshot:
         """The newest generation of the index, also when another process has written it."""
@@ -246,10 +273,11 @@ class Pipeline:
         top_k: int | None = None,
         filters: Filters | None = None,
         language: str | None = None,
+        mode: str = "auto",
     ) -> Answer:
         """Answer a question: the last event of `stream`, which see."""
         events = self.stream(
-            question, history=history, top_k=top_k, filters=filters, language=language
+            question, history=history, top_k=top_k, filters=filters, language=language, mode=mode
         )
         return next(e.answer for e in events if e.answer is not None)
 
@@ -261,6 +289,7 @@ class Pipeline:
         top_k: int | None = None,
         filters: Filters | None = None,
         language: str | None = None,
+        mode: str = "auto",
     ) -> Iterator[Event]:
         """Answer a question step by step; the last event holds the verified answer.
 
@@ -270,6 +299,7 @@ class Pipeline:
             top_k: passages to show.
             filters: which articles may answer.
             language: "zh" or "en" for the words around the quotes; None: the question's.
+            mode: "extractive" leaves the language model out; "auto" asks it where there is one.
 
         Raises:
             BadQuestion: the question is empty or too long.
@@ -278,7 +308,10 @@ class Pipeline:
         text = self.checked(question)
         clock = _Clock()
         yield Event(status="retrieve")
+        writer = self._writer(mode)
         standalone = converse.standalone(text, history, self._article)
+        if writer:
+            standalone = writer.stand_alone(text, standalone, history)
         snapshot = self.snapshot()
         evidence: tuple[Evidence, ...] = ()
         shown = top_k or self.config.top_k
@@ -293,10 +326,18 @@ class Pipeline:
         language = language or language_of(standalone)
         draft = answer.draft(asked, evidence, self._tools(), language=language)
         clock.lap("answer")
+        written = writing.Written(None)
+        if writer and writing.suits(draft):
+            yield Event(status="generate")
+            written = yield from _deltas(writer.write(standalone, draft, evidence, language, shown))
+            draft = written.draft or draft
+            clock.lap("generate")
         articles = {e.article.id: e.article for e in evidence}
         words, citations = cite.verify(draft, articles, evidence)
+        citations = support.marked(citations, written.unproved)
         clock.lap("cite")
-        yield Event(delta=words)
+        if not written.streamed:
+            yield Event(delta=words)
         yield Event(
             answer=Answer(
                 id=uuid.uuid4().hex,
@@ -309,8 +350,10 @@ class Pipeline:
                 citations=citations,
                 evidence=evidence[:shown],
                 coverage=self._coverage(snapshot, evidence, filters),
-                receipt=_receipt(snapshot, evidence[:shown]),
+                receipt=_receipt(snapshot, evidence[:shown])
+                | {"written_by": writer.server.model if writer and written.draft else None},
                 timings_ms=clock.laps,
+                notices=written.notices,
             )
         )
 
@@ -364,6 +407,14 @@ class Pipeline:
     def _sentence_vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
         return self.vectors.encode(self.encoder(), texts)
 
+    def _writer(self, mode: str) -> writing.Writer | None:
+        """The language model with the time that it has for this question."""
+        generator = self.generator() if mode == "auto" else None
+        if generator is None:
+            return None
+        server = self.config.generator or ModelServer("", generator.name)
+        return writing.Writer(generator, server, time.monotonic() + server.timeout)
+
     def _tools(self) -> answer.Tools:
         return answer.Tools(
             sentence_vectors=self._sentence_vectors,
@@ -379,6 +430,18 @@ class Pipeline:
         count = snapshot.size if chosen is None else self.corpus.count_passages(chosen)
         earliest, latest = self.corpus.dates(chosen)
         return Coverage(count, earliest, latest, tuple(e.passage.id for e in evidence[:3]))
+
+
+def _deltas(pieces: Yields[str, None, writing.Written]) -> Yields[Event, None, writing.Written]:
+    """Pieces of a text as events; what the pieces return."""
+    try:
+        while True:
+            yield Event(delta=next(pieces))
+    except StopIteration as end:
+        written: writing.Written = end.value
+        return written
+    finally:
+        pieces.close()
 
 
 class _Clock:
