@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import platformdirs
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from rag.config import Config
+from rag.config import Config, ModelServer
 from rag.errors import BadInput
 
 PREFIX = "WENJU_"
@@ -46,6 +46,19 @@ class Settings(BaseSettings):
     concurrency: int = Field(8, ge=1, le=256, description="questions worked on at one time")
     queue: int = Field(64, ge=0, le=10000, description="questions that may wait for their turn")
 
+    llm_base_url: str | None = Field(
+        None, description="OpenAI-compatible server of a language model, with its /v1"
+    )
+    llm_model: str | None = Field(None, description="the language model's name on that server")
+    llm_api_key: SecretStr = Field(SecretStr(""), description="key of that server")
+    llm_timeout: float = Field(
+        30.0, ge=0.5, le=600, description="seconds of the language model for one question"
+    )
+    llm_context: int = Field(
+        8192, ge=1024, le=1_000_000, description="tokens of its prompt and reply together"
+    )
+    llm_reply: int = Field(512, ge=32, le=8192, description="tokens of its reply")
+
     @field_validator("dictionary")
     @classmethod
     def _exists(cls, value: Path | None) -> Path | None:
@@ -53,10 +66,25 @@ class Settings(BaseSettings):
             raise ValueError(f"there is no file {value}")
         return value
 
-    @field_validator("model")
+    @field_validator("model", "llm_base_url", "llm_model")
     @classmethod
     def _empty_is_none(cls, value: str | None) -> str | None:
         return value or None
+
+    @field_validator("llm_base_url")
+    @classmethod
+    def _is_an_address(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("http://", "https://")):
+            raise ValueError("an address begins with http:// or https://")
+        return value
+
+    @model_validator(mode="after")
+    def _whole_server(self) -> Self:
+        if (self.llm_base_url is None) != (self.llm_model is None):
+            raise ValueError("WENJU_LLM_BASE_URL and WENJU_LLM_MODEL go together")
+        if self.llm_reply * 2 > self.llm_context:
+            raise ValueError("WENJU_LLM_REPLY may be half of WENJU_LLM_CONTEXT at most")
+        return self
 
     def config(self) -> Config:
         """What the pipeline needs of this."""
@@ -68,6 +96,19 @@ class Settings(BaseSettings):
             threads=self.threads,
             top_k=self.top_k,
             max_question=self.max_question,
+            generator=self._generator(),
+        )
+
+    def _generator(self) -> ModelServer | None:
+        if self.llm_base_url is None or self.llm_model is None:
+            return None
+        return ModelServer(
+            base_url=self.llm_base_url,
+            model=self.llm_model,
+            api_key=self.llm_api_key.get_secret_value(),
+            timeout=self.llm_timeout,
+            context=self.llm_context,
+            reply=self.llm_reply,
         )
 
 
@@ -87,5 +128,7 @@ def load(**options: Any) -> Settings:  # noqa: ANN401 each option has its field'
         return Settings(**{k: v for k, v in options.items() if v is not None})
     except ValidationError as error:
         first = error.errors()[0]
-        name = PREFIX + str(first["loc"][0]).upper() if first["loc"] else "a setting"
+        if not first["loc"]:  # of several settings together: their values may hold a key
+            raise SettingsError(f"{first['msg'].removeprefix('Value error, ')}.") from error
+        name = PREFIX + str(first["loc"][0]).upper()
         raise SettingsError(f"{name} cannot be {first['input']!r}: {first['msg']}.") from error

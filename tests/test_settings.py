@@ -52,3 +52,25 @@ def test_every_setting_is_described_and_in_the_readme():
     for name, field in Settings.model_fields.items():
         assert field.description, name
         assert PREFIX + name.upper() in text, f"{PREFIX}{name.upper()} is not in the README"
+
+
+def test_a_language_model_is_configured_whole(monkeypatch):
+    assert load().config().generator is None
+    monkeypatch.setenv("WENJU_LLM_API_KEY", "secret-key")
+    monkeypatch.setenv("WENJU_LLM_BASE_URL", "http://127.0.0.1:1/v1")
+    with pytest.raises(SettingsError, match="go together") as refused:
+        load()
+    assert "secret-key" not in str(refused.value)
+    monkeypatch.setenv("WENJU_LLM_MODEL", "m")
+    server = load().config().generator
+    assert server is not None
+    assert (server.base_url, server.model, server.api_key) == (
+        "http://127.0.0.1:1/v1",
+        "m",
+        "secret-key",
+    )
+    assert "secret-key" not in repr(load()) + repr(load().config())
+    monkeypatch.setenv("WENJU_LLM_CONTEXT", "1024")
+    monkeypatch.setenv("WENJU_LLM_REPLY", "600")
+    with pytest.raises(SettingsError, match="half of"):
+        load()
