@@ -125,7 +125,7 @@ def ensure_bundled(cache_dir: Path, progress: Callable[[str], None] | None = Non
         weights = WeightFile(_locate(_WEIGHTS))
         write_int8(weights, folder / TOKENIZER_FILE, folder / MODEL_FILE)
 
-    return _ensure(cache_dir, bundled_fingerprint(), build, progress)
+    return ensure_folder(cache_dir, bundled_fingerprint(), build, progress)
 
 
 def ensure_torch_folder(cache_dir: Path, progress: Callable[[str], None] | None = None) -> Path:
@@ -148,15 +148,26 @@ def ensure_torch_folder(cache_dir: Path, progress: Callable[[str], None] | None 
             passage_prompt=PASSAGE_PROMPT,
         )
 
-    return _ensure(cache_dir, bundled_fingerprint() + "-torch", build, progress)
+    return ensure_folder(cache_dir, bundled_fingerprint() + "-torch", build, progress)
 
 
-def _ensure(
+def ensure_folder(
     cache_dir: Path,
     name: str,
     build: Callable[[Path], None],
-    progress: Callable[[str], None] | None,
+    progress: Callable[[str], None] | None = None,
 ) -> Path:
+    """`cache_dir / name` as `build` made it, by this call or an earlier one of any process.
+
+    Args:
+        cache_dir: made if it is missing.
+        name: of the folder; it must change when what `build` writes changes.
+        build: writes files into the empty folder that it is given.
+        progress: gets a sentence when a build starts and when it ends.
+
+    Raises:
+        ModelUnavailable: the folder cannot be written, or `build` raised it.
+    """
     say = progress or (lambda _sentence: None)
     folder = cache_dir / name
     if not _problem(folder):
@@ -192,13 +203,16 @@ def _writable(cache_dir: Path) -> Iterator[None]:
 
 def _remove_leftovers(cache_dir: Path, name: str) -> None:
     """What a killed build left; the caller holds the lock, so nobody is using it."""
-    for path in cache_dir.glob(f".{name}-*"):
-        shutil.rmtree(path)
+    for path in cache_dir.glob(f".{name}+*"):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def _publish(folder: Path, build: Callable[[Path], None]) -> None:
     """Builds under another name, makes it durable, renames it to `folder`."""
-    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}+", dir=folder.parent))
     try:
         build(temporary)
         _write_manifest(temporary)

@@ -65,24 +65,24 @@ class WeightFile:
         """
         self._data: NDArray[np.uint8] = np.memmap(path, dtype=np.uint8, mode="r")
         self._at = 0
-        try:
-            self._read_head()
-        except struct.error as error:
-            raise ValueError(f"{path} is cut short") from error
+        self._read_head()
+
+    def _take(self, size: int) -> bytes:
+        taken = self._data[self._at : self._at + size].tobytes()
+        if len(taken) != size:
+            raise ValueError("the weight file is cut short")
+        self._at += size
+        return taken
 
     def _unpack(self, layout: str) -> tuple[float, ...]:
-        size = struct.calcsize("<" + layout)
-        values = struct.unpack("<" + layout, self._data[self._at : self._at + size].tobytes())
-        self._at += size
-        return values
+        return struct.unpack("<" + layout, self._take(struct.calcsize("<" + layout)))
 
     def _ints(self, layout: str) -> list[int]:
         return [int(value) for value in self._unpack(layout)]
 
     def _read_head(self) -> None:
-        if self._data[:4].tobytes() != _MAGIC:
+        if self._take(len(_MAGIC)) != _MAGIC:
             raise ValueError("not a weight file: its magic is wrong")
-        self._at = 4
         (version,) = self._ints("I")
         numbers = self._ints("7i")
         (epsilon,) = self._unpack("f")
@@ -93,12 +93,11 @@ class WeightFile:
         self.shape = Shape(hidden, layers, heads, ffn, vocabulary, positions, types, epsilon)
         self.pieces = self._read_pieces()
         _, table = self._ints("iI")
-        self._at += table
+        self._take(table)
         self._tensors: dict[str, _Tensor] = {}
         for _ in range(self._ints("i")[0]):
             (length,) = self._ints("H")
-            name = self._data[self._at : self._at + length].tobytes().decode()
-            self._at += length
+            name = self._take(length).decode()
             self._tensors[name] = _Tensor(*self._ints("BIQQ"))
         if any(t.offset + t.size > len(self._data) for t in self._tensors.values()):
             raise ValueError("the weight file is cut short")
@@ -107,11 +106,9 @@ class WeightFile:
         count, *special = self._ints("5i")
         self.special = tuple(special)
         (length,) = self._ints("Q")
-        ends = self._data[self._at : self._at + 4 * (count + 1)].tobytes()
-        offsets = np.frombuffer(ends, "<u4")
-        self._at += 4 * (count + 1) + 4 * count
-        text = self._data[self._at : self._at + length].tobytes()
-        self._at += length
+        offsets = np.frombuffer(self._take(4 * (count + 1)), "<u4")
+        self._take(4 * count)  # the scores; tokenizer.json has them too
+        text = self._take(length)
         return [text[a:b] for a, b in itertools.pairwise(offsets)]
 
     def _raw(self, name: str, kind: int) -> NDArray[np.uint8]:

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fakes import HashingEncoder
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from index.errors import WenjuError
 from index.vectors import VectorCache
-from tests.fakes import HashingEncoder
 
 TEXTS = [
     "重庆实验室揭牌",
