@@ -103,13 +103,12 @@ def test_a_question_the_archive_cannot_answer_is_refused(browsing: Browsing, add
 
 
 def test_a_page_put_together_shows_its_joints(browsing: Browsing, address: str) -> None:
-    page = browsing.open(address)
     listed = fetch(f"{address}/v1/articles?limit=100")["articles"]
     articles = [fetch(f"{address}/v1/articles/{a['id']}") for a in listed]
     count = {a["id"]: sum(len(b["joints"]) for b in a["blocks"]) for a in articles}
     most = max(count, key=lambda i: count[i])
     assert count[most] > 0
-    page.goto(f"{address}/articles/{most}")
+    page = browsing.open(f"{address}/articles/{most}")
     expect(page.locator(".reader-text .joint")).to_have_count(count[most])
 
 
