@@ -140,6 +140,9 @@ def retrieval(
     crossings: Annotated[
         bool, typer.Option("--crossings", help="Also ask each set's questions of the others.")
     ] = False,
+    mixtures: Annotated[
+        bool, typer.Option("--mixtures", help="Also search archives that hold two sets mixed.")
+    ] = False,
     questions: Annotated[
         int | None, typer.Option(min=1, help="Ask only so many of each set; always the same ones.")
     ] = None,
@@ -160,7 +163,7 @@ def retrieval(
 
     A set's paragraphs are put into an archive of their own below --home, which a later run uses
     again. With --crossings, sets that share question ids are also searched across: the questions
-    of one in the paragraphs of the other.
+    of one in the paragraphs of the other; with --mixtures, in an archive that holds half of each.
     """
     from eval.datasets import load_squad
 
@@ -169,7 +172,7 @@ def retrieval(
     from eval import show
     from eval.target import config_of
 
-    tasks = retrieval_.tasks_of(loaded, questions, crossings)
+    tasks = retrieval_.tasks_of(loaded, questions, crossings=crossings, mixtures=mixtures)
     config = config_of(home, cache, model, dictionary, threads)
     with show.progress() as step:
         rows = retrieval_.run_tasks(tasks, config, titles=titles, answers=answers, progress=step)

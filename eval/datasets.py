@@ -135,6 +135,46 @@ def crossed(asked: SquadSet, searched: SquadSet) -> SquadSet:
     return replace(searched, questions=questions)
 
 
+def mixed(first: SquadSet, second: SquadSet) -> list[SquadSet]:
+    """Both languages of a parallel set in one archive, each paragraph in one language only.
+
+    Every other article is in the first set's language, the rest in the second's; an archive of
+    two languages is harder than a crossing, since every question meets paragraphs of its own.
+
+    Returns:
+        Four sets over the same paragraphs, named "questions → paragraphs, mixed": the questions of
+        either set whose own paragraph is of either set. None when the sets share no ids.
+    """
+    kept = {p for article in first.articles[::2] for p in article.paragraphs}
+    one, two = ({q.id: q for q in s.questions} for s in (first, second))
+    homes = {
+        key: first if one[key].paragraph in kept else second for key in one.keys() & two.keys()
+    }
+    own = {key: (one if home is first else two)[key].paragraph for key, home in homes.items()}
+    wanted = set(own.values())
+    articles = tuple(
+        SquadArticle(article.title, held)
+        for article in (*first.articles, *second.articles)
+        if (held := tuple(p for p in article.paragraphs if p in wanted))
+    )
+    digest = hashlib.sha256(f"{first.digest}{second.digest}".encode()).hexdigest()
+    found: list[SquadSet] = []
+    for asked in (first, second):
+        for home in (first, second):
+            questions = tuple(
+                replace(
+                    q,
+                    answers=tuple(dict.fromkeys(one[q.id].answers + two[q.id].answers)),
+                    paragraph=own[q.id],
+                )
+                for q in asked.questions
+                if homes.get(q.id) is home
+            )
+            name = f"{asked.name} → {home.name}, mixed"
+            found.append(SquadSet(name, digest, articles, questions))
+    return [s for s in found if s.questions]
+
+
 def sample(questions: tuple[SquadQuestion, ...], count: int | None) -> tuple[SquadQuestion, ...]:
     """At most so many of the questions, in their order; the same ones every time."""
     if count is None or count >= len(questions):

@@ -8,15 +8,17 @@ two equal ones are one, and one that was cut into several passages counts at its
 from __future__ import annotations
 
 import hashlib
+import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from eval.datasets import SquadArticle, SquadQuestion, SquadSet, case_of, crossed, sample
+from eval.datasets import SquadArticle, SquadQuestion, SquadSet, case_of, crossed, mixed, sample
 from eval.errors import BadSet
 from eval.metrics import means, percentile, rank_scores
 from eval.run import FORMAT, Json, Outcome, Tick, commit, evaluate, summary
@@ -44,6 +46,7 @@ class Task:
 
     Attributes:
         name: of the set, or "questions → paragraphs" where they are of two sets.
+        set: the paragraphs and all questions; its name is the archive's.
         skipped: questions without an answer, and those beyond the sub-sample.
     """
 
@@ -54,36 +57,40 @@ class Task:
     left_out: int
 
 
-def tasks_of(sets: Sequence[SquadSet], count: int | None, crossings: bool) -> list[Task]:
-    """Each set alone, and with `crossings` each set's questions over each other's paragraphs.
+def tasks_of(
+    sets: Sequence[SquadSet], count: int | None, *, crossings: bool = False, mixtures: bool = False
+) -> list[Task]:
+    """Each set alone, then what is asked across sets that share question ids.
 
     Args:
         sets: what was read.
-        count: at most so many answerable questions of each; None for all.
-        crossings: whether to cross the sets that share ids.
+        count: at most so many answerable questions of each task; None for all.
+        crossings: ask each set's questions of each other's paragraphs.
+        mixtures: ask both sets' questions of an archive that holds half of either's paragraphs.
 
     Raises:
-        BadSet: `crossings` is asked for and no two sets share ids.
+        BadSet: crossings or mixtures are asked for and no two sets share ids.
     """
-    tasks = [_task(one.name, one, count) for one in sets]
-    if crossings:
-        found = [
-            _task(f"{asked.name} → {searched.name}", both, count)
-            for asked in sets
-            for searched in sets
-            if asked is not searched and (both := crossed(asked, searched)).questions
-        ]
-        if not found:
-            raise BadSet(Path(sets[0].name), "no other set given shares its question ids")
-        tasks += found
+    tasks = [_task(one.name, one.name, one, count) for one in sets]
+    for asked, searched in itertools.permutations(sets, 2) if crossings else ():
+        both = crossed(asked, searched)
+        if both.questions:
+            name = f"{asked.name} → {searched.name}"
+            tasks.append(_task(name, searched.name, both, count))
+    for first, second in itertools.combinations(sets, 2) if mixtures else ():
+        archive = f"{first.name}+{second.name}"
+        tasks += [_task(one.name, archive, one, count) for one in mixed(first, second)]
+    if (crossings or mixtures) and len(tasks) == len(sets):
+        raise BadSet(Path(sets[0].name), "no other set given shares its question ids")
     return tasks
 
 
-def _task(name: str, source: SquadSet, count: int | None) -> Task:
+def _task(name: str, archive: str, source: SquadSet, count: int | None) -> Task:
     answerable = tuple(q for q in source.questions if q.answers)
     chosen = sample(answerable, count)
     unanswerable = len(source.questions) - len(answerable)
-    return Task(name, source, chosen, unanswerable, len(answerable) - len(chosen))
+    left_out = len(answerable) - len(chosen)
+    return Task(name, replace(source, name=archive), chosen, unanswerable, left_out)
 
 
 def run_tasks(
@@ -99,15 +106,19 @@ def run_tasks(
         progress: called as the work goes on.
     """
     rows: list[Json] = []
+    built: dict[tuple[str, str], Pipeline] = {}
     encoder: Encoder | None = None
-    for task in tasks:
-        pipeline = build(config, task.set, titles, progress, encoder)
-        try:
-            encoder = pipeline.encoder()
+    with ExitStack() as opened:
+        for task in tasks:
+            key = (task.set.name, task.set.digest)
+            pipeline = built.get(key)
+            if pipeline is None:
+                pipeline = build(config, task.set, titles, progress, encoder)
+                opened.callback(pipeline.close)
+                built[key] = pipeline
+                encoder = pipeline.encoder()
             tick = partial(progress, task.name) if progress else None
             rows.append(run_task(task, pipeline, answers=answers, tick=tick))
-        finally:
-            pipeline.close()
     return rows
 
 

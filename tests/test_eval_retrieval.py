@@ -51,7 +51,7 @@ def config(tmp_path):
 
 def test_every_paragraph_is_found(tmp_path, config):
     source = written(tmp_path, "small", ASKED)
-    [task] = tasks_of([source], None, crossings=False)
+    [task] = tasks_of([source], None)
     encoder = HashingEncoder()
     pipeline = build(config, source, titles=False, encoder=encoder)
     try:
@@ -85,7 +85,7 @@ def test_paragraphs_are_kept_as_they_are(tmp_path, config):
 def test_equal_paragraphs_are_one(tmp_path, config):
     source = written(tmp_path, "twice", ASKED[:2], texts=(PARAGRAPHS[0],) * 2)
     pipeline = build(config, source, titles=False, encoder=HashingEncoder())
-    [task] = tasks_of([source], None, crossings=False)
+    [task] = tasks_of([source], None)
     row = run_task(task, pipeline, answers=False, tick=None)
     pipeline.close()
     assert row["measures"]["recall@1"]["mean"] == 1.0
@@ -93,7 +93,7 @@ def test_equal_paragraphs_are_one(tmp_path, config):
 
 def test_unanswerable_questions_and_samples_are_counted(tmp_path, config):
     source = written(tmp_path, "some", (ASKED[0], "", ASKED[2]))
-    [task] = tasks_of([source], 1, crossings=False)
+    [task] = tasks_of([source], 1)
     assert (len(task.questions), task.unanswerable, task.left_out) == (1, 1, 1)
     pipeline = build(config, source, titles=False, encoder=HashingEncoder())
     row = run_task(task, pipeline, answers=True, tick=None)
@@ -105,7 +105,7 @@ def test_unanswerable_questions_and_samples_are_counted(tmp_path, config):
 def test_a_question_that_fails_scores_0_and_is_counted(tmp_path, config):
     source = written(tmp_path, "long", (ASKED[0], "长" * 5000, ASKED[2]))
     pipeline = build(config, source, titles=False, encoder=HashingEncoder())
-    [task] = tasks_of([source], None, crossings=False)
+    [task] = tasks_of([source], None)
     row = run_task(task, pipeline, answers=False, tick=None)
     pipeline.close()
     assert (row["failed"], row["ms"]["n"]) == (1, 2)
@@ -124,9 +124,33 @@ def test_crossings(tmp_path):
         tasks_of([zh], None, crossings=True)
 
 
+ENGLISH = ("Jinfeng studies health.", "Mingyue studies materials.", "A dam is being built.")
+
+
+def test_mixtures_hold_each_paragraph_in_one_language(tmp_path, config):
+    zh = written(tmp_path, "zh", ASKED)
+    en = written(tmp_path, "en", ("Jinfeng?", "Mingyue?", "A dam?"), texts=ENGLISH)
+    tasks = tasks_of([zh, en], None, mixtures=True)[2:]
+    assert {t.set.name for t in tasks} == {"zh+en"}
+    # The first article, with the first paragraph, is held in Chinese, the second in English.
+    held = {p for a in tasks[0].set.articles for p in a.paragraphs}
+    assert held == {PARAGRAPHS[0], *ENGLISH[1:]}
+    asked = {t.name: [(q.question, q.paragraph) for q in t.questions] for t in tasks}
+    assert asked == {
+        "zh → zh, mixed": [(ASKED[0], PARAGRAPHS[0])],
+        "zh → en, mixed": [(ASKED[1], ENGLISH[1]), (ASKED[2], ENGLISH[2])],
+        "en → zh, mixed": [("Jinfeng?", PARAGRAPHS[0])],
+        "en → en, mixed": [("Mingyue?", ENGLISH[1]), ("A dam?", ENGLISH[2])],
+    }
+    pipeline = build(config, tasks[0].set, titles=False, encoder=HashingEncoder())
+    row = run_task(tasks[3], pipeline, answers=False, tick=None)
+    pipeline.close()
+    assert (row["paragraphs"], row["measures"]["recall@1"]["mean"]) == (3, 1.0)
+
+
 def test_retrieval_results_can_be_compared(tmp_path, config):
     source = written(tmp_path, "small", ASKED)
-    [task] = tasks_of([source], None, crossings=False)
+    [task] = tasks_of([source], None)
     pipeline = build(config, source, titles=False, encoder=HashingEncoder())
     row = run_task(task, pipeline, answers=False, tick=None)
     pipeline.close()
