@@ -46,6 +46,7 @@ class Recipe:
     Attributes:
         interleave: that a page mixes its articles at all.
         switch: that another article goes on after a cut, on a page that mixes them.
+        loose: that a page also goes from article to article between whole paragraphs.
         cut: that a sentence-long stretch of a paragraph is followed by a cut.
         soft: that a cut falls at a sentence end.
         doubled: that a cut prints its character twice.
@@ -60,6 +61,7 @@ class Recipe:
 
     interleave: float = 0.75
     switch: float = 0.45
+    loose: float = 0.35
     cut: float = 0.9
     soft: float = 0.2
     doubled: float = 0.03
@@ -102,7 +104,9 @@ def make_page(
     plans = [_plan(s, i, rng, recipe) for i, s in enumerate(stories)]
     if rng.random() < recipe.note and len(plans) > 1:
         plans[0] = _note(stories[0])
-    pieces = _interleave(plans, rng, recipe, mixed=rng.random() < recipe.interleave)
+    mixed = recipe.switch if rng.random() < recipe.interleave else 0.0
+    loose = 0.5 * mixed if rng.random() < recipe.loose else 0.0
+    pieces = _interleave(plans, rng, mixed, loose)
     if rng.random() < recipe.slogan and plans[0].truth["authors"]:
         pieces.insert(0, _Piece(slogan(rng), "stray", None))
     if rng.random() < recipe.furniture:
@@ -211,9 +215,16 @@ def _cut(
 
 
 def _interleave(
-    plans: Sequence[_Plan], rng: random.Random, recipe: Recipe, *, mixed: bool
+    plans: Sequence[_Plan], rng: random.Random, mixed: float, loose: float
 ) -> list[_Piece]:
-    """Set the articles' pieces: at a cut, or when an article ends, another may go on."""
+    """Set the articles' pieces: at a break, or when an article ends, another may go on.
+
+    Args:
+        plans: the articles.
+        rng: chance.
+        mixed: how likely another goes on after a cut.
+        loose: how likely another goes on after a whole paragraph.
+    """
     out: list[_Piece] = []
     waiting = list(range(len(plans)))
     broken: list[int] = []
@@ -233,7 +244,7 @@ def _interleave(
             if plan.late is not None:
                 plan.truth["title"] = None
             out.extend(plan.foot)
-        elif not (piece.cut and mixed and rng.random() < recipe.switch):
+        elif rng.random() >= (mixed if piece.cut else loose):
             continue
         if not waiting and not broken:
             if done:

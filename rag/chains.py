@@ -32,6 +32,7 @@ CONT_NAMES = (
     "fresh_whole",
     "hard_whole",
     "after_title",
+    "alike_best",
 )
 HEAD_NAMES = (
     "bias",
@@ -69,6 +70,7 @@ class Chain:
         counted: the last number of each enumeration in its present paragraph.
         opened: quotes and brackets open at its end.
         likeness: how alike it is to every piece of the page, before division by `norm`.
+        best: how alike its likest piece is to every piece of the page.
     """
 
     byline: int | None = None
@@ -78,6 +80,7 @@ class Chain:
     counted: Mapping[str, int] = field(default_factory=dict)
     opened: Mapping[str, int] = field(default_factory=dict)
     likeness: NDArray[np.float32] = field(default_factory=lambda: NO_VECTOR)
+    best: NDArray[np.float32] = field(default_factory=lambda: NO_VECTOR)
     norm: float = 0.0
 
 

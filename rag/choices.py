@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.chains import CONT_AT, INDEX, NO_VECTOR, Chain, State, Step, recent
+from rag.chains import CONT_AT, INDEX, Chain, State, Step, recent
 from rag.joints import Evidence
 from rag.roles import Line, Role
 
@@ -63,14 +63,14 @@ class Choices:
         near, title, forced = step.chain, None, -1
         if step.what == "begin":
             byline = step.piece if self.lines[step.piece].role is Role.BYLINE else None
-            chain = Chain(byline=byline, title=state.title)
+            chain = self._read(Chain(byline=byline, title=state.title), state.title)
             chains.append(chain if byline is not None else self._grown(chain, step.piece))
         elif step.what == "go_on":
             chains[near] = self._grown(chains[near], step.piece)
         elif step.what == "close":
             chains[near] = replace(chains[near], closed=True)
         elif step.what == "late":
-            chains[near] = replace(chains[near], title=step.piece)
+            chains[near] = self._read(replace(chains[near], title=step.piece), step.piece)
             near, forced = state.near, step.chain
         else:
             near = state.near
@@ -94,34 +94,37 @@ class Choices:
                 left = chain.opened.get(sign, 0) - side.closing[sign] + side.opening[sign]
                 if left > 0:
                     opened[sign] = left
-        likeness, norm = chain.likeness, chain.norm
-        row = self.evidence.alike[piece] if len(self.evidence.alike) else NO_VECTOR
-        if len(row):
-            norm += float(row[piece]) + 2 * (float(likeness[piece]) if len(likeness) else 0.0)
-            likeness = likeness + row if len(likeness) else row
         return replace(
-            chain,
-            body=(*chain.body, piece),
-            counted=counted,
-            opened=opened,
-            likeness=likeness,
-            norm=norm,
+            self._read(chain, piece), body=(*chain.body, piece), counted=counted, opened=opened
         )
 
-    def _shares(self, state: State, piece: int) -> dict[int, tuple[float, float]]:
-        """Articles that may go on: likeness to the piece, and the log of its share of them all."""
+    def _read(self, chain: Chain, piece: int | None) -> Chain:
+        """An article whose words include those of a piece."""
+        if piece is None or not len(self.evidence.alike):
+            return chain
+        row = self.evidence.alike[piece]
+        known = len(chain.likeness) > 0
+        return replace(
+            chain,
+            likeness=chain.likeness + row if known else row,
+            best=np.maximum(chain.best, row) if known else row,
+            norm=chain.norm
+            + float(row[piece])
+            + 2 * (float(chain.likeness[piece]) if known else 0.0),
+        )
+
+    def _shares(self, state: State, piece: int) -> dict[int, tuple[float, float, float]]:
+        """Articles that may go on: likeness, the log of its share, and that of the likest piece."""
         going = [k for k, c in recent(state) if c.body and not c.closed]
         going = sorted(going, key=lambda k: -state.chains[k].body[-1])[:_OPEN]
-        alike = [
-            float(c.likeness[piece]) / c.norm**0.5 if c.norm > 0 else 0.0
-            for c in (state.chains[k] for k in going)
-        ]
-        total = sum(alike) + 0.01 * len(alike)
-        logs = [float(np.log((a + 0.01) / total * len(alike))) for a in alike]
-        return {k: (a, s) for k, a, s in zip(going, alike, logs, strict=True)}
+        chains = [state.chains[k] for k in going]
+        alike = [self._likeness(c, piece) for c in chains]
+        best = [float(c.best[piece]) if len(c.best) else 0.0 for c in chains]
+        shares = zip(going, alike, _log_shares(alike), _log_shares(best), strict=True)
+        return {k: (a, s, b) for k, a, s, b in shares}
 
     def _go_on(
-        self, state: State, piece: int, chain: int, shares: Mapping[int, tuple[float, float]]
+        self, state: State, piece: int, chain: int, shares: Mapping[int, tuple[float, float, float]]
     ) -> Step:
         """The choice that a piece goes on in an article."""
         article = state.chains[chain]
@@ -137,8 +140,8 @@ class Choices:
             if left.body and not left.closed:
                 whole = self.evidence.sides[left.body[-1]].whole
                 vector.append((add + (4 if whole else 5), 1.0))
-        alike, share = shares.get(chain, (0.0, 0.0))
-        vector += [(add + 6, alike), (add + 7, share)]
+        alike, share, best = shares.get(chain, (0.0, 0.0, 0.0))
+        vector += [(add + 6, alike), (add + 7, share), (add + 18, best)]
         closes = sum(min(n, article.opened.get(s, 0)) for s, n in b.closing.items())
         vector.append((add + 8, min(2.0, float(closes))))
         vector.append((add + 9, min(2.0, float(b.closing.total() - closes))))
@@ -213,6 +216,8 @@ class Choices:
 
     def _likeness(self, chain: Chain, piece: int) -> float:
         """How alike a piece is to an article so far, 0 to 1."""
+        if not len(chain.likeness):
+            return 0.0
         return float(chain.likeness[piece]) / math.sqrt(max(chain.norm, 1e-6))
 
     def _closings(self, state: State, piece: int) -> list[Step]:
@@ -246,6 +251,12 @@ def _following(lines: Sequence[Line]) -> list[int | None]:
         if lines[i].role is Role.BODY:
             last = i
     return following
+
+
+def _log_shares(values: Sequence[float]) -> list[float]:
+    """The log of each value's share of them all, 0 when all are equal."""
+    total = sum(values) / max(1, len(values)) + 0.01
+    return [math.log((v + 0.01) / total) for v in values]
 
 
 def counts_on(counted: Mapping[str, int], first: Mapping[str, int]) -> tuple[bool, bool]:

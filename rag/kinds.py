@@ -31,11 +31,15 @@ def kind_of(lines: Sequence[Line]) -> tuple[str, str]:
     share = len(broken) / max(1, len(body))
     several = max(opened, closed, titles, rules)
     running = sum(_runs_on(lines, body, i) for i in broken)
+    if opened and _text_above(lines):
+        several += 1
     if several >= 2:
         if (running or share > _BROKEN_SHARE) and titles < 2:
             return "page", f"{several} articles, {len(broken)} of {len(body)} pieces broken off"
         return "articles", f"{several} articles, their paragraphs whole"
-    if running >= 2 and share >= _ALONE_SHARE and running >= 0.6 * len(broken):
+    listed = sum(lines[i].text[-1] in "；;" for i in broken)
+    alone = running >= 2 and share >= _ALONE_SHARE and running >= 0.6 * len(broken)
+    if alone and not listed:
         return "page", f"one article, {running} of {len(body)} pieces run on in the next"
     return "article", "nothing in it begins a second article"
 
@@ -48,6 +52,16 @@ def _openings(lines: Sequence[Line]) -> int:
         count += line.role is Role.BYLINE and (text or below.role is Role.DATELINE)
         count += line.role is Role.BODY and line.title >= 0.5 and below.lead
     return count
+
+
+def _text_above(lines: Sequence[Line]) -> bool:
+    """Whether an article's text stands above the title of the first signed one."""
+    first = next((i for i, line in enumerate(lines) if line.role is Role.BYLINE), 0)
+    titled = first >= 2 and lines[first - 1].title >= 0.5
+    return titled and any(
+        line.role is Role.BODY and len(line.text) >= 2 * _LONG and line.title < 0.5
+        for line in lines[: first - 1]
+    )
 
 
 def _ruled_articles(lines: Sequence[Line]) -> int:

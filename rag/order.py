@@ -26,12 +26,17 @@ _TITLE = 0.5
 def one_article(lines: Sequence[Line]) -> Draft:
     """One article, untouched: its first line is a title if it looks like one and text follows."""
     draft = Draft()
+    head = True
     for i, line in enumerate(lines):
-        if draft.title is None and not _has_body(draft) and i + 1 < len(lines) and _titled(line):
+        if head and draft.title is None and i + 1 < len(lines) and _titled(line):
             draft.title = line.text
             draft.blocks.append(Paragraph(BlockKind.TITLE, [i]))
         else:
-            _add(draft, i, line, bare_names=draft.title is not None and not _has_body(draft))
+            _add(draft, i, line, bare_names=head and draft.title is not None)
+            head = head and draft.blocks[-1].kind is not BlockKind.BODY
+    if not _has_body(draft):  # a lone caption or date is a text too
+        for block in draft.blocks:
+            block.kind = BlockKind.BODY if block.kind is not BlockKind.TITLE else block.kind
     name_authors(draft, lines)
     return draft
 

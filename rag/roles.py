@@ -99,7 +99,14 @@ def _line(piece: Piece) -> Line:
         return Line(text, Role.DATELINE)
     if is_caption(text):
         return Line(text, Role.CAPTION)
-    return Line(text, Role.BODY, byline=byline, title=title_score(text), note=is_editors_note(text))
+    return Line(
+        text,
+        Role.BODY,
+        byline=byline,
+        title=title_score(text),
+        note=is_editors_note(text),
+        lead=bool(_LEAD.match(text[:80])),
+    )
 
 
 def _is_dateline(text: str) -> bool:
