@@ -16,7 +16,7 @@ from rag.relevance import Candidate, Ranking, candidates_of, rank
 from rag.short_answer import short_answer
 from rag.types import Article, Claim, Draft, Evidence, Question, Vectors
 
-DEPTH = 16
+DEPTH = 10
 """Passages whose sentences are looked at."""
 
 NEAR_BEST = 1.5
@@ -143,7 +143,8 @@ def _about_articles(
     language: str,
 ) -> Draft | None:
     """An answer from the heads of the articles that a question is about; None where no head
-    tells what is asked, so that the articles' own words may."""
+    tells what is asked, so that the articles' own words may.
+    """
     assert analysis.head is not None
     head, core = analysis.head, about(analysis)
     stripped = replace(analysis, core=core, wanted=Wanted.THING, count=None, head=None)

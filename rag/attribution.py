@@ -1,12 +1,13 @@
 """Answers about articles themselves: who wrote them, where the authors work, when and where they
-appeared. The frame of the sentence is Wenju's; every name in it stands in the head it cites."""
+appeared. The frame of the sentence is Wenju's; every name in it stands in the head it cites.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
 from rag.question import Head
-from rag.types import Article, BlockKind, Claim, Evidence, Span
+from rag.types import Article, BlockKind, Claim, Span
 
 OPENING = 18
 """Characters of its first paragraph that name an article without a title."""
@@ -106,7 +107,8 @@ def _named(article: Article, language: str) -> str:
 
 
 def _joined(names: Sequence[str], language: str) -> str:
-    if language == "zh":
+    # Chinese names stay together as Chinese prints them, in an English sentence too.
+    if language == "zh" or not all(name.isascii() for name in names):
         return "、".join(names)
     return ", ".join(names[:-1]) + " and " + names[-1] if len(names) > 1 else names[0]
 

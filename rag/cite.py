@@ -138,7 +138,8 @@ def support_of(said: str, quote: str, article: Article, names: Iterable[str] = (
 
 def _wording(said: str, proof: str) -> bool:
     """Whether enough of a sentence's wording stands in its proof: Chinese by characters in pairs
-    or longer runs, a sentence without Chinese by its words."""
+    or longer runs, a sentence without Chinese by its words.
+    """
     runs = _HAN.findall(said)
     if runs:
         total = sum(map(len, runs))

@@ -33,33 +33,55 @@ _DEFINITION = re.compile(
     r"[是指即]|称[为作]|定义|意[为思]|\b(?:is|are|means?|refers?|called|known)\b"
 )
 _MARKS = re.compile(r"[“《\"「][^”》\"」]{1,40}[”》\"」]")
-_SERIES = re.compile(r"[^，。；：！？,;:!?\n]*、[^，。；：！？;:!?\n]*")
-_AND = re.compile(r"和|与|及|以及|、")
+# Folded text has ASCII commas, colons and so on, but 。 and 、 as printed.
+_CLAUSE = re.compile(r"[^，。；：！？,;:!?\n]+")
+_PAIR = re.compile(r"[\u4e00-\u9fff]{2,}[和与及][\u4e00-\u9fff]{2,}")
+_LONG_ITEM = 16
+"""Characters that an item of a series has at most."""
 _EN_SERIES = re.compile(r"(?:[^,.;:]+, ){1,}(?:and|or) [^,.;:]+")
 STEPS = re.compile(
-    r"(?:^|[。；：，！？\s])(?P<zh>[一二三四五六七八九十])(?:是|要|方面|个|则)"
+    r"(?:^|[。；：，！？;:,!?\s])(?P<zh>[一二三四五六七八九十])(?:是|要|方面|个|则)"
     r"|(?P<first>首先|其次|再次|最后|第[一二三四五六七八九十]|其[一二三四五六])|[（(](?P<digit>[一二三四五六七八九十\d]{1,2})[)）]"
-    r"|(?:^|[。；\s])(?P<dot>\d{1,2})[.、](?=\D)"
+    r"|(?:^|[。；;\s])(?P<dot>\d{1,2})[.、](?=\D)"
 )
 """What opens one item of a list that runs over sentences: 一是, 首先, 第二, （三）, 4."""
 
 _CURRENCY = re.compile(r"元|美元|欧元|港元|日元|英镑|\$|usd|yuan|rmb|dollar")
-_PERCENT = re.compile(r"%|％|百分|个百分点|成|percent")
+_PERCENT = re.compile(r"%|％|百分|个百分点|成|percent|:\d|倍|半")
 
 
 def series(folded: str) -> list[int]:
-    """How many items each 、-series (or English comma series) of a sentence has, at least 2."""
+    """How many items each 、-series (or English comma series) of a sentence has, at least 2.
+
+    A series ends at a comma, at 等, and where an item is too long to be one: 与企业、科研机构等合作
+    开展技术研发、技术创新和社会服务 holds one of 2 and one of 3.
+    """
     found: list[int] = []
-    for match in _SERIES.finditer(folded):
-        run = match.group()
-        # Marks inside quotations separate nothing: “制、储、输” is one name only when alone.
-        last = run.rsplit("、", 1)[1]
-        closing = re.search(r"和|与|以及|及", last)
-        found.append(run.count("、") + 1 + bool(closing and 0 < closing.start() <= 14))
+    for clause in _CLAUSE.findall(folded):
+        if "、" in clause:
+            found += _runs(clause.split("、"))
+        elif _PAIR.search(clause):
+            found.append(2)
     for match in _EN_SERIES.finditer(folded):
         found.append(match.group().count(",") + 1 + (", and" not in match.group()))
-    if not found and re.search(r"[\u4e00-\u9fff]{2,}[和与及][\u4e00-\u9fff]{2,}", folded):
-        found.append(2)
+    return found
+
+
+def _runs(pieces: list[str]) -> list[int]:
+    """The lengths of the series in a clause that was cut at 、."""
+    found: list[int] = []
+    items = 1
+    for i, piece in enumerate(pieces[1:], start=1):
+        items += 1
+        ends = i == len(pieces) - 1
+        # After the series something else may go on in the same piece: "科研机构等合作开展技术研发".
+        if not ends and not ("等" in piece or len(piece) > _LONG_ITEM):
+            continue
+        head = piece.split("等")[0]
+        joined = re.search(r"和|与|以及|及", head)
+        items += bool(joined and 0 < joined.start() <= _LONG_ITEM)
+        found.append(items)
+        items = 1
     return found
 
 
@@ -100,18 +122,25 @@ def asked_numbers(analysis: Analysis, folded: str) -> list[Number]:
 
 
 def _has_unit(unit: str, number: Number, folded: str) -> bool:
-    after = folded[number.span.end : number.span.end + 8]
+    """Whether a number can be of the asked unit: money, a share, a measure of the same kind, or the
+    noun itself soon after it.
+    """
+    before, after = folded[: number.span.start], folded[number.span.end : number.span.end + 8]
+    after = after.lstrip()
     if unit == "元":
-        return bool(_CURRENCY.search(after)) or folded[: number.span.start].endswith("$")
+        return bool(_CURRENCY.search(after)) or before.endswith("$")
     if unit == "%":
-        return bool(_PERCENT.match(after)) or folded[: number.span.start].endswith("分之")
+        return bool(_PERCENT.match(after)) or before.endswith(("分之", ":"))
     if number.written == "han" and not number.unit:
         return False
-    return (
-        after.lstrip().startswith(unit[0])
-        if unit
-        else number.written == "digits" or len(number.span) > 1
-    )
+    if not unit:
+        return number.written == "digits" or len(number.span) > 1 or after[:1] in _COUNTERS
+    if unit[0] in _COUNTERS:
+        return after[:1] in _COUNTERS or (number.written == "digits" and not after[:1].isalnum())
+    return unit in after or (number.written == "digits" and after[:1] in "人名个家所座")
+
+
+_COUNTERS = frozenset("个家名位人口所座种类项条件只头匹张本部辆艘架台篇处次届岁级层倍年月天户套栋")
 
 
 def number_fit(analysis: Analysis, folded: str) -> float:

@@ -48,6 +48,7 @@ class Analysis:
     """A question taken apart. Texts are folded (width, case, simplified characters).
 
     Attributes:
+        text: the question as asked, not folded.
         folded: the whole question.
         core: the question without its question words; never empty unless `folded` is.
         language: "zh" or "en".
@@ -60,6 +61,7 @@ class Analysis:
         head: what is asked about articles themselves, or None.
     """
 
+    text: str
     folded: str
     core: str
     language: str
@@ -199,6 +201,7 @@ def analyse(text: str, fold: Callable[[str], str], language: str) -> Analysis:
     wanted = _wanted(folded, count)
     latin = tuple(dict.fromkeys(_LATIN.findall(folded))) if language == "zh" else ()
     return Analysis(
+        text=text,
         folded=folded,
         core=core or folded,
         language=language,
@@ -214,7 +217,8 @@ def analyse(text: str, fold: Callable[[str], str], language: str) -> Analysis:
 
 def about(analysis: Analysis) -> str:
     """What an attribution question is about: the question without the words that ask for authors,
-    institutions, dates and titles; the whole core where nothing else is left."""
+    institutions, dates and titles; the whole core where nothing else is left.
+    """
     rest = " ".join(_IN_HEAD_WORDS.sub(" ", analysis.core).split())
     return rest if len(_HAN.findall(rest)) >= 2 or len(rest.split()) >= 2 else analysis.core
 
@@ -232,13 +236,17 @@ def _wanted(folded: str, count: int | None) -> Wanted:
     ]
     if count is not None and count > 1:
         return Wanted.LIST
+    if not _HAN.search(folded):
+        # English asks with its first question word: "How old was she when …" asks for no date.
+        found = [(m.start(), i) for i, (_, p) in enumerate(ordered) if (m := p.search(folded))]
+        return ordered[min(found)[1]][0] if found else Wanted.THING
     return next((kind for kind, pattern in ordered if pattern.search(folded)), Wanted.THING)
 
 
 _ITEMS = re.compile(
     rf"哪[“「\"]?(?P<zh>\d{{1,2}}|[二两三四五六七八九十]{{1,3}})"
-    rf"|(?P<after>\d{{1,2}}|[二两三四五六七八九十]{{1,3}})(?:大|个|种|项|家|类|条|样|方面)?[\u4e00-\u9fff]{{0,10}}"
-    r"(?:都有(?:谁|什么|哪)|分别(?:是|指|为)|各[指是为]|有哪|是哪|是什么)"
+    r"|(?P<after>\d{1,2}|[二两三四五六七八九十]{1,3})(?:大|个|种|项|家|类|条|样|方面|座|所)[\u4e00-\u9fff]{0,10}?"
+    r"(?:都?有(?:谁|什么|哪)|分别(?:是|指|为)|各[指是为]|是哪|是什么)"
     rf"|\b(?:which|what)(?: are)?(?: the)?(?: \w+)? (?P<en>{_EN_COUNT})\b|\bname the (?P<name>{_EN_COUNT})\b"
 )
 

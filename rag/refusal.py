@@ -16,8 +16,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
 
-import numpy as np
-
+from rag.bilingual import to_chinese
 from rag.fitness import asked_numbers, fit, list_fit, series
 from rag.numerals import values
 from rag.question import Analysis, Wanted
@@ -26,10 +25,16 @@ from rag.types import Evidence
 
 _HAN = re.compile(r"[\u3400-\u9fff]")
 
-SIGNALS = (
-    "cosine", "dense", "words_sentence", "words_passage", "words_all", "pairs", "margin",
-    "no_fit", "no_count", "missing_number", "missing_quote", "missing_latin", "rarest_missing",
-)  # fmt: skip
+SIGNALS = ("score", "no_fit", "no_count", "missing_number", "missing_name")
+
+LONG_QUOTE = 5
+"""A quotation in the question with fewer characters is often the asker's own word."""
+
+_BODY = re.compile(
+    r"[\u4e00-\u9fff]{2}(?:省委|市委|县委|区委|大学|学院|医院|研究院|研究所|委员会|法院|检察院)"
+)
+_NO_NAME = re.compile("[这那哪一两几些所个家各某的在和与是有为被让该本我他她它]")
+_CAPITAL = re.compile(r"(?<=[\w,] )[A-Z][a-z]{3,}(?![\w–—-])(?<![–—-])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,7 @@ def judge(
         evidence: what they were cut from.
         chosen: the sentences that would be the answer, most important first.
     """
-    signals, missing, lacking = _signals(analysis, ranking, evidence, chosen)
+    signals, missing, lacking = _signals(analysis, ranking, evidence, list(chosen))
     cross = evidence[ranking.candidates[chosen[0]].evidence].article.language != analysis.language
     table = _weights()["cross" if cross else "same"]
     total = table["bias"] + sum(table[name] * signals[name] for name in SIGNALS)
@@ -71,38 +76,50 @@ def judge(
 
 
 def _signals(
-    analysis: Analysis, ranking: Ranking, evidence: Sequence[Evidence], chosen: Sequence[int]
+    analysis: Analysis, ranking: Ranking, evidence: Sequence[Evidence], chosen: list[int]
 ) -> tuple[dict[str, float], tuple[str, ...], str]:
-    candidates, words = ranking.candidates, ranking.words
-    answer = " ".join(candidates[i].folded for i in chosen)
+    candidates = ranking.candidates
     best = candidates[chosen[0]]
-    passage = " ".join(c.folded for c in candidates if c.evidence == best.evidence)
-    titled = f"{passage} {(evidence[best.evidence].article.title or '').lower()}"
-    everything = " ".join(c.folded for c in candidates)
-    ordered = np.sort(ranking.scores)[::-1]
-    unseen = {t: w for t, w in words.items() if t not in titled}
-    numbers_missing = _missing_numbers(analysis, titled)
-    # A quotation in another script than the passages' cannot be looked up in them.
-    han = bool(_HAN.search(everything))
-    quotes = [q for q in analysis.quoted if q not in everything and (not han or _HAN.search(q))]
-    latin = [name for name in analysis.latin if name not in everything]
+    answer = " ".join(candidates[i].folded for i in chosen)
+    own = [i for i, c in enumerate(candidates) if c.evidence == best.evidence]
+    title = (evidence[best.evidence].article.title or "").lower()
+    passage = " ".join([title, *(candidates[i].folded for i in own)])
+    numbers_missing = _missing_numbers(analysis, passage)
+    names_missing = _missing_names(analysis, ranking, evidence)
     lacking = _lacking(analysis, answer)
     signals = {
-        "cosine": float(ranking.cosines.max()),
-        "dense": max((e.signals.get("dense", 0.0) for e in evidence), default=0.0),
-        "words_sentence": sum(w for t, w in words.items() if t in answer),
-        "words_passage": sum(w for t, w in words.items() if t in titled),
-        "words_all": sum(w for t, w in words.items() if t in everything),
-        "pairs": float(ranking.features[chosen[0]][2]),
-        "margin": float(ordered[0] - ordered[1]) if len(ordered) > 1 else 0.0,
+        "score": float(ranking.scores[chosen[0]]),
         "no_fit": float(bool(lacking)),
         "no_count": float(_no_count(analysis, answer, chosen)),
         "missing_number": float(bool(numbers_missing)),
-        "missing_quote": float(len(quotes)),
-        "missing_latin": float(len(latin)),
-        "rarest_missing": max(unseen.values(), default=0.0),
+        "missing_name": float(bool(names_missing)),
     }
-    return signals, tuple([*quotes, *latin, *numbers_missing]), lacking
+    return signals, (*names_missing, *numbers_missing), lacking
+
+
+def _missing_names(
+    analysis: Analysis, ranking: Ranking, evidence: Sequence[Evidence]
+) -> tuple[str, ...]:
+    """Names in the question that stand nowhere in the evidence: titles and long quotations,
+    Latin names, public bodies, and English names by their translations.
+    """
+    heads = {e.article.id: e.article for e in evidence}.values()
+    named = " ".join(
+        " ".join([a.title or "", a.source or "", *a.authors, *a.affiliations]) for a in heads
+    )
+    everything = " ".join([named.lower(), *(c.folded for c in ranking.candidates)])
+    # A quotation in another script than the passages' cannot be looked up in them.
+    han = bool(_HAN.search(everything))
+    names = [q for q in analysis.quoted if len(q) >= LONG_QUOTE and (not han or _HAN.search(q))]
+    names += analysis.latin
+    names += [b for b in _BODY.findall(analysis.folded) if not _NO_NAME.search(b[:2])]
+    missing = [name for name in names if name not in everything]
+    for name in _CAPITAL.findall(analysis.text) if han and analysis.language == "en" else ():
+        known = [t for t in dict(to_chinese(name)).get(name.lower(), ()) if len(t) > 1]
+        places = [t[:2] for t in known if t[-1] in "国语文洲"]
+        if places and not any(t in everything for t in (*known, *places, name.lower())):
+            missing.append(name)
+    return tuple(dict.fromkeys(missing))
 
 
 def _missing_numbers(analysis: Analysis, passage: str) -> list[str]:

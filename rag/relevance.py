@@ -9,9 +9,8 @@ the kind of answer asked for, and how well its passage and its neighbours fit.
 from __future__ import annotations
 
 import json
-import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
@@ -19,17 +18,25 @@ from importlib import resources
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.fitness import fit
+from rag.bilingual import to_chinese, to_english
+from rag.clauses import clauses
+from rag.fitness import fit, series
 from rag.question import Analysis
 from rag.sentences import split_sentences
 from rag.types import Evidence, Span, Vectors
 
 FEATURES = (
-    "cosine", "centred", "pairs", "words", "pairs_near", "words_near", "before", "after",
-    "fused", "dense", "lexical", "fit_person", "fit_time", "fit_place", "fit_number", "fit_list",
-    "fit_reason", "fit_manner", "fit_definition", "fit_thing", "quoted", "asserted", "first",
-    "short", "asks", "new",
+    "cosine", "clause", "pairs", "chars", "words", "pairs_near", "chars_near", "words_near",
+    "before", "after", "fused", "counted", "fit_person", "fit_time", "fit_place",
+    "fit_number", "fit_list", "fit_reason", "fit_manner", "fit_definition", "fit_thing", "quoted",
+    "asserted", "first", "short", "asks", "new",
 )  # fmt: skip
+
+SHORT = 16
+"""A sentence with fewer characters is mostly a heading."""
+
+LONE = 0.4
+"""What a one-character translation counts."""
 
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _RUNS = re.compile(r"[\u3400-\u9fff]+|[a-z0-9.%+]+")
@@ -62,15 +69,15 @@ class Ranking:
         candidates: in the order of the evidence.
         scores: float64, (n,); higher is better; comparable within one question.
         features: float64, (n, len(FEATURES)).
-        cosines: float64, (n,), of question and sentence.
-        words: the question's words with their rarity among the candidates; adds up to 1.
+        cosines: float64, (n,), of question and sentence, or its best clause.
+        words: the question's words and the candidates that hold them.
     """
 
     candidates: tuple[Candidate, ...]
     scores: NDArray[np.float64]
     features: NDArray[np.float64]
     cosines: NDArray[np.float64]
-    words: dict[str, float]
+    words: Overlap
 
     def best(self) -> list[int]:
         """Indices, best first; ties in the order of the evidence."""
@@ -114,36 +121,135 @@ def rank(
         tokens: the question's words, folded.
         candidates: at least one.
         evidence: what the candidates were cut from.
-        sentence_vectors: sentences to unit rows.
+        sentence_vectors: sentences and clauses to unit rows.
     """
-    rows = sentence_vectors([c.text for c in candidates])
-    cosines = (rows @ vector).astype(np.float64)
-    words = _word_weights(tokens, candidates)
-    features = _features(analysis, cosines, _centred(rows, vector), words, candidates, evidence)
-    own = evidence[candidates[0].evidence].article.language if candidates else analysis.language
-    weights = _weights()["same" if own == analysis.language else "cross"]
-    scores = features @ weights
-    return Ranking(tuple(candidates), scores, features, cosines, words)
-
-
-def _centred(rows: NDArray[np.float32], vector: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Cosines once the candidates' mean is taken off: what sets a sentence apart from the rest."""
-    apart = rows - rows.mean(axis=0)
-    lengths = np.linalg.norm(apart, axis=1)
-    result: NDArray[np.float64] = (apart @ vector / np.where(lengths > 1e-6, lengths, 1.0)).astype(
-        np.float64
+    own, clause = _cosines(candidates, vector, sentence_vectors)
+    foreign = np.array(
+        [evidence[c.evidence].article.language != analysis.language for c in candidates]
     )
-    return result
+    overlap = {
+        "words": _words(analysis, tokens, candidates, foreign),
+        "pairs": Overlap.of([(p, (p,)) for p in pairs_of(analysis.core)], candidates),
+        "chars": Overlap.of([(c, (c,)) for c in _HAN.findall(analysis.core)], candidates),
+    }
+    features = np.zeros((len(candidates), len(FEATURES)))
+    for name, values in _columns(analysis, own, clause, overlap, foreign, candidates, evidence):
+        features[:, FEATURES.index(name)] = values
+    weights = _weights()
+    scores = np.where(foreign, features @ weights["cross"], features @ weights["same"])
+    return Ranking(tuple(candidates), scores, features, np.maximum(own, clause), overlap["words"])
 
 
-def _word_weights(tokens: Sequence[str], candidates: Sequence[Candidate]) -> dict[str, float]:
-    """Each word of the question with its rarity among the candidates; adds up to 1."""
-    rarity: dict[str, float] = {}
-    for token in dict.fromkeys(tokens):
-        held = sum(token in c.folded for c in candidates)
-        rarity[token] = math.log((len(candidates) + 1.0) / (held + 0.5)) * min(len(token), 4) ** 0.5
-    total = sum(rarity.values())
-    return {t: max(r, 0.0) / total for t, r in rarity.items()} if total > 0 else {}
+def _cosines(
+    candidates: Sequence[Candidate], vector: NDArray[np.float32], sentence_vectors: Vectors
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Each candidate's own cosine with the question, and that of its best clause."""
+    parts = [clauses(c.text) for c in candidates]
+    texts = [c.text for c in candidates]
+    texts += [part for own in parts if len(own) > 1 for part in own]
+    cosines = (sentence_vectors(texts) @ vector).astype(np.float64)
+    own = cosines[: len(candidates)]
+    best, at = own.copy(), len(candidates)
+    for i, cut in enumerate(parts):
+        if len(cut) > 1:
+            best[i] = cosines[at : at + len(cut)].max()
+            at += len(cut)
+    return own, best
+
+
+def _words(
+    analysis: Analysis,
+    tokens: Sequence[str],
+    candidates: Sequence[Candidate],
+    foreign: NDArray[np.bool_],
+) -> Overlap:
+    """The question's words in each candidate, by their translations where it is in the other
+    language.
+    """
+    plain = Overlap.of([(t, (t,)) for t in tokens], candidates)
+    if not foreign.any():
+        return plain
+    english = analysis.language == "en"
+    translated = to_chinese(analysis.core) if english else to_english(tokens)
+    # Names and numbers are the same in both.
+    terms = [(word, (*found, word)) for word, found in translated]
+    return plain.merged(Overlap.of(terms, candidates), foreign)
+
+
+def _held(alternatives: Sequence[str], folded: str) -> float:
+    """1 where any of the alternatives stands in a text, `LONE` for a single character of a longer
+    list, else 0. English stands at the beginning of a word, so that forms count.
+    """
+    best = 0.0
+    for text in alternatives:
+        if text[:1].isascii():
+            if re.search(rf"\b{re.escape(text)}", folded):
+                return 1.0
+        elif text in folded:
+            if len(text) > 1 or len(alternatives) == 1:
+                return 1.0
+            best = LONE
+    return best
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Overlap:
+    """Terms of the question and the candidates that hold them.
+
+    Attributes:
+        terms: once each.
+        weights: float64, (terms, candidates): rarity among the candidates; each column adds up
+            to 1, or is all 0.
+        held: float64, (terms, candidates), 0 to 1.
+    """
+
+    terms: tuple[tuple[str, tuple[str, ...]], ...]
+    weights: NDArray[np.float64]
+    held: NDArray[np.float64]
+
+    @classmethod
+    def of(
+        cls, terms: Sequence[tuple[str, tuple[str, ...]]], candidates: Sequence[Candidate]
+    ) -> Overlap:
+        """Look the terms, any of whose alternatives counts, up in the candidates; a rarer term
+        weighs more (idf), a longer one too.
+        """
+        once = tuple(dict(terms).items())
+        held = np.array([[_held(a, c.folded) for c in candidates] for _, a in once])
+        held = held.reshape(len(once), len(candidates))
+        rarity = np.maximum(np.log((len(candidates) + 1.0) / (held.sum(axis=1) + 0.5)), 0.0)
+        lengths = [min(len(t), 4) if _HAN.match(t) else 2 for t, _ in once]
+        rarity = rarity * np.sqrt(np.array(lengths, dtype=np.float64))
+        rarity = rarity / rarity.sum() if rarity.sum() > 0 else rarity
+        return cls(once, np.repeat(rarity[:, None], len(candidates), axis=1), held)
+
+    def merged(self, other: Overlap, where: NDArray[np.bool_]) -> Overlap:
+        """Both sets of terms: the other's for the candidates `where`, this one's elsewhere."""
+        return Overlap(
+            (*self.terms, *other.terms),
+            np.vstack([np.where(where, 0.0, self.weights), np.where(where, other.weights, 0.0)]),
+            np.vstack([self.held, other.held]),
+        )
+
+    def share(self, held: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+        """The weight held by each candidate, 0 to 1; float64, (candidates,)."""
+        result: NDArray[np.float64] = (self.weights * (self.held if held is None else held)).sum(
+            axis=0
+        )
+        return result
+
+    def near(self, candidates: Sequence[Candidate], titles: Sequence[str]) -> NDArray[np.float64]:
+        """The weight held by each candidate, the one before it in its passage and its title."""
+        held = self.held.copy()
+        if len(candidates) > 1:
+            joined = [_neighbours(candidates, i, i + 1) for i in range(len(candidates) - 1)]
+            held[:, 1:] = np.maximum(held[:, 1:], self.held[:, :-1] * np.array(joined))
+        known: dict[str, NDArray[np.float64]] = {}
+        for i, title in enumerate(titles):
+            if title not in known:
+                known[title] = np.array([_held(a, title) for _, a in self.terms])
+            held[:, i] = np.maximum(held[:, i], known[title])
+        return self.share(held)
 
 
 def pairs_of(text: str) -> list[str]:
@@ -157,67 +263,60 @@ def pairs_of(text: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _standard(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    spread = values.std()
-    return (values - values.mean()) / spread if spread > 1e-9 else np.zeros_like(values)
+def _standard(values: NDArray[np.float64], foreign: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Mean 0 and spread 1 among the candidates of each language: vectors of one language lie
+    nearer to each other whatever they say.
+    """
+    result = np.zeros_like(values)
+    for group in (foreign, ~foreign):
+        own = values[group]
+        if own.size and own.std() > 1e-9:
+            result[group] = (own - own.mean()) / own.std()
+    return result
 
 
-def _features(
+def _columns(
     analysis: Analysis,
-    cosines: NDArray[np.float64],
-    centred: NDArray[np.float64],
-    words: dict[str, float],
+    own: NDArray[np.float64],
+    clause: NDArray[np.float64],
+    overlap: Mapping[str, Overlap],
+    foreign: NDArray[np.bool_],
     candidates: Sequence[Candidate],
     evidence: Sequence[Evidence],
-) -> NDArray[np.float64]:
-    pairs = pairs_of(analysis.core)
-    spread, apart = _standard(cosines), _standard(centred)
-    top = {
-        name: max((e.signals.get(name, 0.0) for e in evidence), default=0.0) or 1.0
-        for name in ("lexical", "dense")
-    }
-    dense = _standard(np.array([e.signals.get("dense", 0.0) for e in evidence], dtype=np.float64))
-    table = np.zeros((len(candidates), len(FEATURES)))
-    column = {name: i for i, name in enumerate(FEATURES)}
-    for i, candidate in enumerate(candidates):
-        item = evidence[candidate.evidence]
-        before = candidates[i - 1].folded if _neighbours(candidates, i - 1, i) else ""
-        after = candidates[i + 1].folded if _neighbours(candidates, i, i + 1) else ""
-        title = item.article.title or ""
-        near = f"{before}\n{candidate.folded}\n{title}"
-        row = table[i]
-        row[column["cosine"]], row[column["centred"]] = spread[i], apart[i]
-        row[column["pairs"]] = _share(pairs, candidate.folded)
-        row[column["words"]] = sum(w for t, w in words.items() if t in candidate.folded)
-        row[column["pairs_near"]] = _share(pairs, near)
-        row[column["words_near"]] = sum(w for t, w in words.items() if t in near)
-        row[column["before"]] = spread[i - 1] if before else 0.0
-        row[column["after"]] = spread[i + 1] if after else 0.0
-        row[column["fused"]] = item.score
-        row[column["dense"]] = dense[candidate.evidence]
-        row[column["lexical"]] = item.signals.get("lexical", 0.0) / top["lexical"]
-        kind = analysis.wanted
-        row[column[f"fit_{kind.value}"]] = fit(analysis, candidate.folded)
-        row[column["quoted"]] = sum(q in candidate.folded for q in analysis.quoted)
-        row[column["asserted"]] = sum(_holds(v, candidate.folded) for v, _ in analysis.asserted)
-        row[column["first"]] = candidate.order == 0
-        row[column["short"]] = len(candidate.folded) < 16
-        row[column["asks"]] = candidate.folded.endswith(("?", "？"))
-        own = pairs_of(candidate.folded)
-        row[column["new"]] = math.log1p(sum(p not in analysis.folded for p in own))
-    return table
+) -> Iterator[tuple[str, Sequence[float] | NDArray[np.float64]]]:
+    """The features, by name, one value a candidate."""
+    items = [evidence[c.evidence] for c in candidates]
+    titles = [(e.article.title or "").lower() for e in items]
+    cosine, part = _standard(own, foreign), _standard(clause, foreign)
+    yield "cosine", cosine
+    yield "clause", part
+    for name, terms in overlap.items():
+        yield name, terms.share()
+        yield f"{name}_near", terms.near(candidates, titles)
+    both = cosine + part
+    pairs = range(len(candidates))
+    yield "before", [both[i - 1] if _neighbours(candidates, i - 1, i) else 0.0 for i in pairs]
+    yield "after", [both[i + 1] if _neighbours(candidates, i, i + 1) else 0.0 for i in pairs]
+    # The passages' own cosines are no feature: within one article they say little about sentences,
+    # and `fused` holds them already.
+    yield "fused", [e.score for e in items]
+    count = analysis.count or 0
+    yield "counted", [float(count > 1 and count in series(c.folded)) for c in candidates]
+    yield f"fit_{analysis.wanted.value}", [fit(analysis, c.folded) for c in candidates]
+    quoted = [q for q in analysis.quoted if len(q) > 1]
+    yield "quoted", [float(any(q in c.folded for q in quoted)) for c in candidates]
+    stated = [f"{value:g}" for value, _ in analysis.asserted]
+    yield "asserted", [float(sum(v in c.folded for v in stated)) for c in candidates]
+    yield "first", [float(c.order == 0) for c in candidates]
+    yield "short", [float(len(c.folded) < SHORT) for c in candidates]
+    yield "asks", [float(c.folded.endswith(("?", "？"))) for c in candidates]
+    asked = analysis.folded
+    new = [sum(p not in asked for p in pairs_of(c.folded)) for c in candidates]
+    yield "new", np.log1p(new)
 
 
 def _neighbours(candidates: Sequence[Candidate], i: int, j: int) -> bool:
-    return 0 <= i and j < len(candidates) and candidates[i].evidence == candidates[j].evidence
-
-
-def _share(pairs: Sequence[str], text: str) -> float:
-    return sum(p in text for p in pairs) / len(pairs) if pairs else 0.0
-
-
-def _holds(value: float, folded: str) -> bool:
-    return f"{value:g}" in folded
+    return i >= 0 and j < len(candidates) and candidates[i].evidence == candidates[j].evidence
 
 
 @lru_cache(maxsize=1)

@@ -12,8 +12,8 @@ from rag.fitness import STEPS
 from rag.question import Analysis, Wanted
 from rag.relevance import Candidate, Ranking, pairs_of
 
-MOST = 3
-"""Sentences of an answer that is no list."""
+MAINS = 2
+"""Sentences chosen for themselves; what completes them comes on top."""
 
 LONGEST_LIST = 8
 """Sentences of a list that runs over sentences."""
@@ -33,6 +33,9 @@ _DANGLING = re.compile(
 )
 _FRAGMENT = 14
 """A sentence this short (characters) is a heading of what follows."""
+
+_ITEM = 30
+"""So is an item of a list that is this short."""
 
 
 def probabilities(ranking: Ranking) -> NDArray[np.float64]:
@@ -61,16 +64,16 @@ def choose(analysis: Analysis, ranking: Ranking, allowed: Sequence[int] | None =
         return steps
     likely = probabilities(ranking)
     chosen = _complete(ranking.candidates, order[0])
-    first = likely[order[0]]
+    mains = 1
     for other in order[1:6]:
-        if len(chosen) >= MOST or likely[order[0]] >= SURE * likely[order].sum():
+        if mains >= MAINS or likely[order[0]] >= SURE * likely[order].sum():
             break
-        if likely[other] < LIKELY * first or other in chosen:
+        if likely[other] < LIKELY * likely[order[0]] or other in chosen:
             continue
-        if not any(same(ranking.candidates[other], ranking.candidates[c]) for c in chosen):
-            chosen.append(other)
-            if len([c for c in chosen if c in order[:3]]) >= 2:
-                break
+        if any(same(ranking.candidates[other], ranking.candidates[c]) for c in chosen):
+            continue
+        chosen += [i for i in _complete(ranking.candidates, other) if i not in chosen]
+        mains += 1
     return chosen
 
 
@@ -83,15 +86,20 @@ def same(one: Candidate, other: Candidate) -> bool:
 def _complete(candidates: Sequence[Candidate], index: int) -> list[int]:
     """A sentence with the one before where it points back, or after where it only announces."""
     chosen, candidate = [index], candidates[index]
-    if (
-        candidate.order > 0
-        and _DANGLING.match(candidate.folded)
-        and _joined(candidates, index - 1, index)
-    ):
+    back = candidate.order > 0 and _DANGLING.match(candidate.folded)
+    if back and _joined(candidates, index - 1, index):
         chosen.append(index - 1)
-    if len(candidate.folded) <= _FRAGMENT and _joined(candidates, index, index + 1):
+    if announces(candidate.folded) and _joined(candidates, index, index + 1):
         chosen.append(index + 1)
     return chosen
+
+
+def announces(folded: str) -> bool:
+    """Whether a sentence is only the heading of what follows it: short, or a short item's name
+    (一是做实“党社联合”。).
+    """
+    limit = _ITEM if step_of(folded) is not None else _FRAGMENT
+    return len(folded) <= limit or folded.endswith((":", "：", "?"))
 
 
 def _joined(candidates: Sequence[Candidate], first: int, second: int) -> bool:
