@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from rag import attribution, conflict, refusal, select
 from rag.fitness import series
-from rag.question import Analysis, Wanted, about, analyse
+from rag.question import Analysis, Head, Wanted, about, analyse
 from rag.relevance import Candidate, Ranking, candidates_of, rank
 from rag.short_answer import short_answer
 from rag.types import Article, Claim, Draft, Evidence, Question, Vectors
@@ -22,6 +22,13 @@ DEPTH = 10
 NEAR_BEST = 1.5
 """Articles whose best sentence scores so much less than the best one may be meant too, where a
 question is about several articles."""
+
+
+QUOTED = 4.0
+"""What it adds to a sentence's score to hold a quotation whose author is asked for."""
+
+SILENT = 1.0
+"""What it costs to stand in an article whose head does not tell what is asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +49,12 @@ class Tools:
 
 
 def draft(
-    question: Question, evidence: Sequence[Evidence], tools: Tools, *, language: str
+    question: Question,
+    evidence: Sequence[Evidence],
+    tools: Tools,
+    *,
+    language: str,
+    judge: refusal.Judge = refusal.judge,
 ) -> Draft:
     """Draft an answer from evidence.
 
@@ -52,6 +64,7 @@ def draft(
         tools: vectors, words and folding.
         language: "zh" or "en", of the question; refusals and the frames of sentences about
             articles are in it, quotes stay in the language they were printed in.
+        judge: whether to refuse; `eval/fit_refusal.py` gives one that keeps what it sees.
 
     Returns:
         Claims in reading order with status "answered", "partial" or "conflicting"; or no claims,
@@ -63,16 +76,27 @@ def draft(
     if not candidates:
         return Draft((), reason=refusal.reason(None, analysis, language), status="no_evidence")
     if analysis.head is not None:
-        drafted = _about_articles(question, analysis, candidates, evidence, tools, language)
+        drafted = _about_articles(question, analysis, candidates, evidence, tools, judge)
         if drafted is not None:
             return drafted
+    articles = list({e.article.id: e.article for e in evidence}.values())
+    named = attribution.named_in(analysis.folded, articles, tools.fold)
+    core = analysis.core
+    for words in named.values():
+        core = core.replace(words, " ")
+    analysis = replace(analysis, core=core if core.strip() else analysis.core)
     ranking = rank(
-        analysis, question.vector, tools.tokens(analysis.core), candidates, evidence,
+        analysis,
+        question.vector,
+        tools.tokens(analysis.core),
+        candidates,
+        evidence,
         tools.sentence_vectors,
-    )  # fmt: skip
-    chosen = _chosen(analysis, ranking, evidence, tools)
-    verdict = refusal.judge(analysis, ranking, evidence, chosen)
-    if verdict.refuse:
+    )
+    chosen = _chosen(analysis, ranking, evidence, list(named))
+    verdict = judge(analysis, ranking, evidence, chosen)
+    # Articles that the question names are there: what they say answers it, however worded.
+    if verdict.refuse and (verdict.hard or not named):
         return Draft((), reason=refusal.reason(verdict, analysis, language), status="no_evidence")
     other = conflict.find(analysis, ranking, evidence, chosen)
     if other is not None:
@@ -86,25 +110,21 @@ def draft(
 
 
 def _chosen(
-    analysis: Analysis, ranking: Ranking, evidence: Sequence[Evidence], tools: Tools
+    analysis: Analysis, ranking: Ranking, evidence: Sequence[Evidence], named: Sequence[str]
 ) -> list[int]:
-    """The sentences of the answer; from each article named, where the question names several."""
-    articles = list({e.article.id: e.article for e in evidence}.values())
-    named = attribution.named_in(analysis.folded, articles, tools.fold)
+    """The sentences of the answer; from each article named, where the question names some."""
     if not named:
         return select.choose(analysis, ranking)
     chosen: list[int] = []
     for key in named:
-        own = [
-            i for i, c in enumerate(ranking.candidates) if evidence[c.evidence].article.id == key
-        ]
+        own = [i for i, c in enumerate(ranking.candidates) if _article(c, evidence).id == key]
         found = select.choose(analysis, ranking, own)
         chosen += found if len(named) == 1 else found[:2]
     return chosen
 
 
 def _status(analysis: Analysis, ranking: Ranking, chosen: Sequence[int]) -> str:
-    """ "partial" where a counted list was asked for and fewer items stand in the answer."""
+    """Give "partial" where a counted list was asked for and fewer items stand in the answer."""
     if analysis.wanted is not Wanted.LIST or analysis.count is None:
         return "answered"
     if len(chosen) >= analysis.count:
@@ -140,23 +160,24 @@ def _about_articles(
     candidates: Sequence[Candidate],
     evidence: Sequence[Evidence],
     tools: Tools,
-    language: str,
+    judge: refusal.Judge,
 ) -> Draft | None:
     """An answer from the heads of the articles that a question is about; None where no head
     tells what is asked, so that the articles' own words may.
     """
-    assert analysis.head is not None
-    head, core = analysis.head, about(analysis)
+    head, core, language = analysis.head, about(analysis), analysis.language
+    if head is None:
+        return None
     stripped = replace(analysis, core=core, wanted=Wanted.THING, count=None, head=None)
     vector = tools.question_vectors([core])[0] if core != analysis.core else question.vector
     ranking = rank(
         stripped, vector, tools.tokens(core), candidates, evidence, tools.sentence_vectors
     )
-    meant = _meant(stripped, analysis, ranking, evidence, tools)
+    meant = _meant(stripped, head, ranking, evidence)
     articles = [_article(candidates[i], evidence) for i in meant]
     if not any(attribution.tells(a, head) for a in articles):
         return None
-    verdict = refusal.judge(stripped, ranking, evidence, meant[:1])
+    verdict = judge(stripped, ranking, evidence, meant[:1])
     if verdict.refuse:
         return Draft((), reason=refusal.reason(verdict, stripped, language), status="no_evidence")
     claims: list[Claim] = []
@@ -171,24 +192,18 @@ def _about_articles(
 
 
 def _meant(
-    stripped: Analysis,
-    analysis: Analysis,
-    ranking: Ranking,
-    evidence: Sequence[Evidence],
-    tools: Tools,
+    stripped: Analysis, head: Head, ranking: Ranking, evidence: Sequence[Evidence]
 ) -> list[int]:
     """The best sentence of each article that the question is about, best article first."""
-    assert analysis.head is not None
     scores = ranking.scores.copy()
     for i, candidate in enumerate(ranking.candidates):
-        scores[i] += 4.0 * sum(q in candidate.folded for q in stripped.quoted)
-        if not attribution.tells(_article(candidate, evidence), analysis.head):
-            scores[i] -= 1.0
+        scores[i] += QUOTED * sum(q in candidate.folded for q in stripped.quoted)
+        if not attribution.tells(_article(candidate, evidence), head):
+            scores[i] -= SILENT
     best: dict[str, int] = {}
     for i in sorted(range(len(scores)), key=lambda i: -scores[i]):
         best.setdefault(_article(ranking.candidates[i], evidence).id, i)
     order = list(best.values())
-    head = analysis.head
     if not head.several:
         return order[:1]
     if head.count is not None:

@@ -52,11 +52,8 @@ def claims(article: Article, head: Head, language: str, score: float) -> list[Cl
         text = _authors(article, language)
         found.append(Claim(text, article.id, byline, None, score))
     elif head.title and article.title:
-        text = (
-            f"{_named(article, language)}。"
-            if language == "zh"
-            else f"It is {_named(article, language)}."
-        )
+        named = _named(article, language)
+        text = f"出自{named}。" if language == "zh" else f"It stands in {named}."
         found.append(Claim(text, article.id, _place(article, BlockKind.TITLE), None, score))
     if (head.affiliations or head.authors) and article.affiliations:
         text = _affiliations(article, language)
@@ -147,9 +144,10 @@ def _date(published: str | None) -> str:
     return "".join(f"{int(p)}{u}" for p, u in zip(parts, units, strict=False) if p.isdigit())
 
 
-def named_in(folded: str, articles: Sequence[Article], fold: Callable[[str], str]) -> list[str]:
-    """Articles that a question names by an author, an institution (财经职院 for 重庆财经职业学院) or
-    the title.
+def named_in(
+    folded: str, articles: Sequence[Article], fold: Callable[[str], str]
+) -> dict[str, str]:
+    """Articles that a question names by author, institution or title.
 
     Args:
         folded: the question, folded.
@@ -157,29 +155,29 @@ def named_in(folded: str, articles: Sequence[Article], fold: Callable[[str], str
         fold: width, case and script folding.
 
     Returns:
-        Their ids, in the order in which the question names them; an institution that several
-        articles share names none of them.
+        Their ids with the words of the question that name them (财经职院 for 重庆财经职业学院), in the
+        order of the question; an institution that several articles share names none of them.
     """
-    places: dict[str, int] = {}
+    found: dict[str, str] = {}
     for article in articles:
         names = [fold(n) for n in article.authors if len(n) >= 2]
         if article.title:
             names.append(fold(article.title))
-        at = min((folded.find(n) for n in names if n in folded), default=-1)
         for affiliation in article.affiliations:
-            if at < 0 and not _shared(affiliation, article, articles):
-                at = _abbreviated(folded, fold(affiliation))
-        if at >= 0:
-            places[article.id] = at
-    return sorted(places, key=lambda key: places[key])
+            if not _shared(affiliation, article, articles):
+                names.append(_abbreviated(folded, fold(affiliation)))
+        named = [n for n in names if n and n in folded]
+        if named:
+            found[article.id] = max(named, key=len)
+    return dict(sorted(found.items(), key=lambda item: folded.find(item[1])))
 
 
 def _shared(affiliation: str, article: Article, articles: Sequence[Article]) -> bool:
     return any(affiliation in a.affiliations for a in articles if a.id != article.id)
 
 
-def _abbreviated(folded: str, institution: str) -> int:
-    """Where the question names an institution, whole or shortened; -1 where it does not.
+def _abbreviated(folded: str, institution: str) -> str:
+    """The words by which a question names an institution, whole or shortened; "" for none.
 
     A short form has at least four characters in the institution's order, the first two of
     them neighbours there, and ends as an institution does.
@@ -188,8 +186,8 @@ def _abbreviated(folded: str, institution: str) -> int:
         for start in range(len(folded) - size + 1):
             window = folded[start : start + size]
             if window[-1] in _INSTITUTION_ENDS and _is_short_form(window, institution):
-                return start
-    return -1
+                return window
+    return ""
 
 
 _INSTITUTION_ENDS = "学院校局会社司所厅委部馆中心大"

@@ -128,7 +128,7 @@ def support_of(said: str, quote: str, article: Article, names: Iterable[str] = (
     told = {n.value for n in numbers(f"{quote}\n{head}")}
     asserted = [n for n in numbers(rest) if n.written != "han" or len(n.span) > 1 or n.unit]
     proved = (
-        all(q.rstrip("…") in proof for q in quoted)
+        all(q.rstrip("….") in proof for q in quoted)
         and all(n.value in told for n in asserted)
         and all(fold(m[0]) in proof for m in _LATIN_NAME.finditer(rest))
         and all(fold(n) in proof for n in names if n in said)

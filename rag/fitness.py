@@ -102,15 +102,26 @@ def fit(analysis: Analysis, folded: str) -> float:
         return list_fit(analysis, folded)
     if wanted is Wanted.TIME:
         return 1.0 if _EXACT_DATE.search(folded) else 0.5 if _DATE.search(folded) else 0.0
+    if wanted is Wanted.DEFINITION:
+        return definition_fit(analysis, folded)
     patterns = {
         Wanted.PERSON: _PERSON,
         Wanted.PLACE: _PLACE,
         Wanted.REASON: _REASON,
         Wanted.MANNER: _MANNER,
-        Wanted.DEFINITION: _DEFINITION,
         Wanted.THING: _MARKS,
     }
     return 1.0 if patterns[wanted].search(folded) else 0.0
+
+
+def definition_fit(analysis: Analysis, folded: str) -> float:
+    """1 where the sentence opens with a word of the question and says what it is (X是…), .5 where
+    it says so of something else, else 0."""
+    if not _DEFINITION.search(folded):
+        return 0.0
+    opening = re.split(r"[是指即]|称为|\b(?:is|are|means?|refers?)\b", folded)[0][:24]
+    lead = re.match(r"[\u4e00-\u9fff]{2}|[a-z]+", opening.lstrip("“‘「《(\"'"))
+    return 1.0 if lead and lead[0] in analysis.folded else 0.5
 
 
 def asked_numbers(analysis: Analysis, folded: str) -> list[Number]:

@@ -231,8 +231,8 @@ def _wanted(folded: str, count: int | None) -> Wanted:
         (Wanted.LIST, _LIST),
         (Wanted.PERSON, _PERSON),
         (Wanted.PLACE, _PLACE),
-        (Wanted.MANNER, _MANNER),
         (Wanted.DEFINITION, _DEFINITION),
+        (Wanted.MANNER, _MANNER),
     ]
     if count is not None and count > 1:
         return Wanted.LIST

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
@@ -54,6 +54,15 @@ class Verdict:
     missing: tuple[str, ...]
     lacking: str
     signals: dict[str, float]
+
+    @property
+    def hard(self) -> bool:
+        """Whether something asked about or asked for stands nowhere, whatever the likeness."""
+        return any(self.signals[name] for name in SIGNALS if name != "score")
+
+
+Judge = Callable[[Analysis, Ranking, Sequence[Evidence], Sequence[int]], Verdict]
+"""What `judge` is."""
 
 
 def judge(

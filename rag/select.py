@@ -18,11 +18,14 @@ MAINS = 2
 LONGEST_LIST = 8
 """Sentences of a list that runs over sentences."""
 
-SURE = 0.6
+SURE = 0.7
 """A sentence that is this likely to be the answer stands alone."""
 
 LIKELY = 0.12
 """A further sentence must be at least this likely, relative to the first."""
+
+RUN_LEAD = 1.5
+"""A single sentence must score so much higher than a list over sentences to be taken instead."""
 
 SAME = 0.8
 """Sentences that share so many character pairs say the same."""
@@ -124,26 +127,31 @@ def step_of(folded: str) -> int | None:
 
 
 def _steps(analysis: Analysis, ranking: Ranking, order: Sequence[int]) -> list[int]:
-    """All items of the list that the best sentences belong to, when a list is asked for."""
-    if analysis.wanted is not Wanted.LIST and analysis.wanted is not Wanted.MANNER:
+    """All items of a list that runs over sentences (一是…二是…三是…), when a list is asked for.
+
+    A run counts as much as the best of the sentence that announces it, the first sentence of
+    its passage (a heading, often) and the mean of its items; it is taken where no single sentence
+    beats it by `RUN_LEAD`.
+    """
+    if analysis.wanted is not Wanted.LIST:
         return []
-    top = order[0]
-    run = _run(ranking.candidates, top)
-    if len(run) < 2 or len(run) > LONGEST_LIST:
-        return []
-    if analysis.wanted is Wanted.MANNER or (
-        analysis.count is not None and analysis.count != len(run)
-    ):
-        return []
-    # The best sentence opens an item itself, or announces the list.
-    if top in run or (top < run[0] and run[0] - top <= 1):
-        return [top, *(i for i in run if i != top)]
-    return []
+    top, best, taken = order[0], -np.inf, list[int]()
+    for index in sorted({ranking.candidates[i].evidence for i in order}):
+        own = [i for i, c in enumerate(ranking.candidates) if c.evidence == index]
+        run = _run(ranking.candidates, own)
+        if len(run) < 2 or len(run) > LONGEST_LIST or len(run) != (analysis.count or len(run)):
+            continue
+        if analysis.count is None and top not in (*run, run[0] - 1):
+            continue
+        heads = [own[0], *([run[0] - 1] if run[0] > own[0] else [])]
+        worth = max(max(ranking.scores[heads]), float(ranking.scores[run].mean()))
+        if worth > best:
+            best, taken = worth, run
+    return taken if best >= ranking.scores[top] - RUN_LEAD else []
 
 
-def _run(candidates: Sequence[Candidate], top: int) -> list[int]:
-    """The sentences of the same passage that open item 1, 2, 3 … in turn."""
-    own = [i for i, c in enumerate(candidates) if c.evidence == candidates[top].evidence]
+def _run(candidates: Sequence[Candidate], own: Sequence[int]) -> list[int]:
+    """The sentences of a passage that open item 1, 2, 3 … in turn."""
     run: list[int] = []
     for i in own:
         if step_of(candidates[i].folded) == len(run) + 1:
