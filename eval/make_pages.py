@@ -1,10 +1,10 @@
 """Make newspaper pages from whole articles, cut and interleaved as columns do, with the truth.
 
-    python -m eval.make_pages ARTICLES OUT [--pages 100 --seed 1 --plain 0.25]
+    python -m eval.make_pages ARTICLES OUT [--pages 100 --seed 1]
 
-ARTICLES is a folder of text files or JSON lists of articles (title, paragraphs), or one text file
-(.txt, .txt.xz) with a news text on each line. OUT gets `page-iii.txt` and `page-iii.json`; the
-latter has the articles, `soft_breaks` (cuts at a sentence end, as [paragraph, offset]) and
+ARTICLES is a folder of articles that Wenju reads or of JSON lists of them (title, paragraphs), or
+one large text file (.txt, .txt.xz) with a news text on each line. OUT gets `page-iii.txt` and
+`page-iii.json`; the latter has the articles, `soft_breaks` (cuts at a sentence end, as [paragraph, offset]) and
 `pieces`: for each piece of the page its role, article, paragraph, start in the paragraph and
 whether its first character is printed twice.
 """
@@ -22,11 +22,15 @@ from itertools import pairwise
 from pathlib import Path
 
 from eval.page_heads import affiliation_line, byline_line, furniture_line, slogan
+from rag.pages import articles
+from rag.readers import SUFFIXES, read_path
 
 _TITLED = re.compile(
     r"(?P<title>(?!.{0,8}\d日)[^。，]{4,18}[^。]{6,18}?)(?=据|近日|日前|记者从|本报讯|新华社|中新[网社]|(?:\d{4}年)?\d{1,2}月\d{1,2}日|北京时间"
     r"|智通财经APP获悉|今年以来|今[天日]，)"
 )
+_LINES_FROM = 5_000_000  # bytes from which a text file is taken for one text a line
+_LEAST = 120  # characters of a story
 _CLAUSE_TITLES = 0.15  # share of texts without a title of their own that get a clause for one
 _SENTENCE = re.compile(r"[^。！？]*[。！？]+[”’」』）)]*")
 
@@ -315,28 +319,28 @@ def story_of(text: str, rng: random.Random) -> Story | None:
 
 
 def read_stories(path: Path, rng: random.Random) -> Iterator[Story]:
-    """Stories from a folder of articles, a JSON list of them, or a file with a text a line."""
+    """Stories from a folder of articles, a JSON list of them, or a file with a text a line.
+
+    Raises:
+        UnreadableFile: a file cannot be read.
+    """
     if path.is_dir():
         for child in sorted(path.iterdir()):
-            if child.suffix in {".json", ".txt", ".md"}:
+            if child.suffix == ".json" or child.suffix in SUFFIXES:
                 yield from read_stories(child, rng)
     elif path.suffix == ".json":
         loaded = json.loads(path.read_text(encoding="utf-8"))
         for item in loaded if isinstance(loaded, list) else loaded["articles"]:
             yield Story(item.get("title"), tuple(item["paragraphs"]))
-    elif path.suffix == ".xz" or path.stat().st_size > 5_000_000:
+    elif path.suffix == ".xz" or path.stat().st_size > _LINES_FROM:
         texts = news_lines(path)
         rng.shuffle(texts)
-        for text in texts:
-            story = story_of(text, rng)
-            if story:
-                yield story
+        yield from filter(None, (story_of(text, rng) for text in texts))
     else:
-        blocks = re.split(r"\n\s*\n", path.read_text(encoding="utf-8"))
-        blocks = [b.strip().lstrip("# ") for b in blocks if not b.startswith("---")]
-        body = [b for b in blocks[1:] if len(b) > 60]
-        if body:
-            yield Story(blocks[0], tuple(body))
+        for article in articles(read_path(path)):
+            body = tuple(b.span.of(article.text) for b in article.paragraphs)
+            if body and sum(map(len, body)) >= _LEAST:
+                yield Story(article.title, body)
 
 
 def make_pages(
