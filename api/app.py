@@ -15,6 +15,7 @@ from fastapi.staticfiles import StaticFiles
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 
+from api import openai
 from api.routes import State, router
 from api.security import Gate, Guard, Overloaded
 from api.settings import Settings
@@ -39,6 +40,7 @@ logger = logging.getLogger(__name__)
 
 _STATUS: list[tuple[type[WenjuError], int, str]] = [
     (UnreadableFile, 422, "unreadable_file"),
+    (openai.UnknownModel, 404, "model_not_found"),
     (BadInput, 400, "bad_request"),
     (NotFound, 404, "not_found"),
     (Overloaded, 503, "overloaded"),
@@ -56,7 +58,9 @@ _STATIC = Path(str(resources.files("api") / "static"))
 
 
 def error_body(request: Request, code: str, message: str) -> dict[str, object]:
-    """The one shape of every error."""
+    """The one shape of every error; OpenAI's own where its protocol is spoken."""
+    if openai.speaks(request.url.path):
+        return openai.error_body(code, message)
     name = getattr(request.state, "request_id", "")
     return {"error": {"code": code, "message": message, "request_id": name}}
 
@@ -97,6 +101,7 @@ def create_app(settings: Settings, pipeline: Pipeline | None = None) -> FastAPI:
         writes=Gate(1, settings.queue),
     )
     app.include_router(router)
+    app.include_router(openai.router)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
 
     def page() -> FileResponse:

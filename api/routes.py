@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any
@@ -20,6 +20,7 @@ from api import schemas
 from api.schemas import AskBody, ErrorBody, Json, SearchBody
 from api.security import Gate, request_id
 from api.settings import Settings
+from api.work import answer_of, events_of
 from rag import __version__
 from rag.errors import BadInput, WenjuError
 from rag.pipeline import Event, Pipeline
@@ -49,50 +50,46 @@ Shared = Annotated[State, Depends(_state)]
 
 
 @router.post("/v1/ask", tags=["questions"])
-async def ask(body: AskBody, state: Shared) -> Response:
+async def ask(body: AskBody, request: Request, state: Shared) -> Response:
     """Answer a question with verified citations; `stream: true` gives JSON lines."""
-    if body.stream:
-        # A full queue or an empty question is refused here, before the first byte.
-        state.pipeline.checked(body.question)
-        return StreamingResponse(_lines(body, state), media_type="application/jsonl")
-    answer = await state.questions.run(
-        lambda: state.pipeline.ask(
-            body.question,
-            history=[t.turn() for t in body.history],
-            top_k=body.top_k,
-            filters=body.filters.filters(),
-            language=body.language,
-        )
+    state.pipeline.checked(body.question)
+    start = partial(
+        state.pipeline.stream,
+        body.question,
+        history=[t.turn() for t in body.history],
+        top_k=body.top_k,
+        filters=body.filters.filters(),
+        language=body.language,
+        mode=body.mode,
     )
+    if body.stream:
+        events = events_of(start, state.questions)
+        first = await anext(events)  # a full queue is refused here, before the first byte
+        return StreamingResponse(_lines(first, events), media_type="application/jsonl")
+    answer = await answer_of(start, state.questions, request)
+    if answer is None:  # nobody is there to read it
+        return Response(status_code=499)
     return JSONResponse(schemas.answer_json(answer))
 
 
-async def _lines(body: AskBody, state: State) -> AsyncIterator[str]:
+async def _lines(first: Event, events: AsyncGenerator[Event, None]) -> AsyncIterator[str]:
     """The events of a streamed answer; a stream that ends without `answer` has failed."""
     try:
-        async with state.questions.place() as limiter:
-            events = state.pipeline.stream(
-                body.question,
-                history=[t.turn() for t in body.history],
-                top_k=body.top_k,
-                filters=body.filters.filters(),
-                language=body.language,
-            )
-            while True:
-                event = await anyio.to_thread.run_sync(_next, events, limiter=limiter)
-                if event is None:
-                    return
-                yield json.dumps(_event_json(event), ensure_ascii=False) + "\n"
+        yield _line(_event_json(first))
+        async for event in events:
+            yield _line(_event_json(event))
     except WenjuError as error:
         from api.app import classify  # the handlers live there; the app imports this module
 
         _, code = classify(error)
         facts = {"code": code, "message": str(error), "request_id": request_id.get()}
-        yield json.dumps({"event": "error", "error": facts}, ensure_ascii=False) + "\n"
+        yield _line({"event": "error", "error": facts})
+    finally:
+        await events.aclose()
 
 
-def _next(events: Iterator[Event]) -> Event | None:
-    return next(events, None)
+def _line(value: Json) -> str:
+    return json.dumps(value, ensure_ascii=False) + "\n"
 
 
 def _event_json(event: Event) -> Json:

@@ -290,7 +290,7 @@ class Pipeline:
         filters: Filters | None = None,
         language: str | None = None,
         mode: str = "auto",
-    ) -> Iterator[Event]:
+    ) -> Yields[Event, None, None]:
         """Answer a question step by step; the last event holds the verified answer.
 
         Args:
