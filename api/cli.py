@@ -250,6 +250,26 @@ def serve(
 
 
 @app.command()
+def mcp(
+    home: Home = None,
+    http: Annotated[bool, typer.Option(help="Serve HTTP at /mcp instead of stdio.")] = False,
+    host: Annotated[str | None, typer.Option(help="Address [default: 127.0.0.1].")] = None,
+    port: Annotated[int | None, typer.Option(help="Port of --http.")] = None,
+    dictionary: Dictionary = None,
+) -> None:
+    """Offer search, ask and get_article to agents by the Model Context Protocol."""
+    from api import mcp as mcp_
+    from api import settings as settings_
+
+    settings = settings_.load(home=home, host=host, port=port, dictionary=dictionary)
+    with _archive(settings) as pipeline:
+        if http:
+            address = f"http://{settings.host}:{settings.port}/mcp"
+            print(f"Wenju 文据 for agents: {address} (Ctrl-C ends)", file=sys.stderr, flush=True)
+        mcp_.serve(settings, pipeline, http=http)
+
+
+@app.command()
 def doctor(
     home: Home = None,
     repair: Annotated[bool, typer.Option(help="Rebuild the index from the corpus.")] = False,
