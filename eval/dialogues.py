@@ -15,11 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
+import platformdirs
 import typer
 
 from eval.errors import BadSet
 from index.tokens import fold
 from rag import converse
+from rag.config import Config
 from rag.pipeline import Pipeline
 from rag.types import Article, Turn
 
@@ -143,28 +145,25 @@ def main(
         Path | None, typer.Option(help="An empty folder: also search and ask there.")
     ] = None,
     samples: Annotated[Path, typer.Option(help="The sample articles.")] = Path("articles"),
+    cache: Annotated[
+        Path | None, typer.Option(envvar="WENJU_CACHE", help="Folder of the bundled model.")
+    ] = None,
     split: Annotated[str, typer.Option(help="tune, held_out, or both.")] = "both",
     show: Annotated[bool, typer.Option(help="Print every rewriting that is wrong.")] = False,
 ) -> None:
     """Measure the rewriting of follow-up questions."""
-    import tempfile
-
-    from api.settings import load
-
     cases = [c for c in read(data) if split in ("both", c.split)]
-    with tempfile.TemporaryDirectory() as empty:
-        # The articles' heads are needed alone; they are read without a model.
-        pipeline = Pipeline(load(home=home or Path(empty)).config())
-        try:
-            if home is not None:
-                articles = sample_articles(pipeline, samples)
-            else:
-                articles = read_articles(samples)
-            _print_rules(score_rules(cases, articles), show)
-            if home is not None:
-                _print_product(cases, pipeline, articles)
-        finally:
-            pipeline.close()
+    if home is None:
+        _print_rules(score_rules(cases, read_articles(samples)), show)
+        return
+    cache = cache or Path(platformdirs.user_cache_dir("wenju"))
+    pipeline = Pipeline(Config(home=home, cache=cache))
+    try:
+        articles = sample_articles(pipeline, samples)
+        _print_rules(score_rules(cases, articles), show)
+        _print_product(cases, pipeline, articles)
+    finally:
+        pipeline.close()
 
 
 def read_articles(folder: Path) -> dict[str, Article]:
