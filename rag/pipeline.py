@@ -206,10 +206,10 @@ class Pipeline:
         if not articles:
             return FileReport(uri, "failed", reason="holds no text that could be an article")
         put = self.corpus.put(document, articles, now=_now(), restore=restore)
-        notices = ("deleted articles were kept out; --restore brings them back",)
-        return FileReport(
-            document.uri, put.outcome, put.articles, notices=notices if put.kept_out else ()
-        )
+        notices = _notices(document)
+        if put.kept_out:
+            notices += ("deleted articles were kept out; --restore brings them back",)
+        return FileReport(document.uri, put.outcome, put.articles, notices=notices)
 
     def _counted(self, report: FileReport) -> FileReport:
         return replace(report, passages=self.corpus.count_passages(report.articles))
@@ -466,6 +466,12 @@ def _receipt(snapshot: Snapshot, evidence: Sequence[Evidence]) -> dict[str, obje
             e.passage.id: hashlib.sha256(e.passage.text.encode()).hexdigest() for e in evidence
         },
     }
+
+
+def _notices(document: Document) -> tuple[str, ...]:
+    """What the reader left out or guessed."""
+    said = document.metadata.get("notices", ())
+    return (said,) if isinstance(said, str) else tuple(said)
 
 
 def _now() -> str:
