@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from rag import attribution, conflict, refusal, select
+from rag.asked_heads import Head, about
 from rag.fitness import series
-from rag.question import Analysis, Head, Wanted, about, analyse
+from rag.question import Analysis, Wanted, analyse
 from rag.relevance import Candidate, Ranking, candidates_of, rank
 from rag.short_answer import short_answer
 from rag.types import Article, Claim, Draft, Evidence, Question, Vectors
@@ -162,10 +163,12 @@ def _about_articles(
     tools: Tools,
     judge: refusal.Judge,
 ) -> Draft | None:
-    """An answer from the heads of the articles that a question is about; None where no head
-    tells what is asked, so that the articles' own words may.
+    """An answer from the heads of the articles that a question is about.
+
+    Returns:
+        None where no head tells what is asked, so that the articles' own words may.
     """
-    head, core, language = analysis.head, about(analysis), analysis.language
+    head, core, language = analysis.head, about(analysis.core), analysis.language
     if head is None:
         return None
     stripped = replace(analysis, core=core, wanted=Wanted.THING, count=None, head=None)

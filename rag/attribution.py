@@ -1,12 +1,13 @@
-"""Answers about articles themselves: who wrote them, where the authors work, when and where they
-appeared. The frame of the sentence is Wenju's; every name in it stands in the head it cites.
+"""Answers about articles themselves: who wrote them, where they work, when and where they appeared.
+
+The frame of the sentence is Wenju's; every name in it stands in the head that it cites.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from rag.question import Head
+from rag.asked_heads import Head
 from rag.types import Article, BlockKind, Claim, Span
 
 OPENING = 18
@@ -155,8 +156,8 @@ def named_in(
         fold: width, case and script folding.
 
     Returns:
-        Their ids with the words of the question that name them (财经职院 for 重庆财经职业学院), in the
-        order of the question; an institution that several articles share names none of them.
+        Their ids with the words of the question that name them (财经职院 for 重庆财经职业学院),
+        in the order of the question; an institution that several articles share names none.
     """
     found: dict[str, str] = {}
     for article in articles:

@@ -12,7 +12,7 @@ import gzip
 import logging
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
@@ -31,11 +31,13 @@ _LINE = re.compile(
 _BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
 _WORD = re.compile(r"[a-z][a-z'’-]*")
 _COMMON = frozenset(
-    "a an the of to in on for and or by with at from as is are was were be been do does did has have "
-    "had will would should can could may might must what which who whom whose when where why how "
-    "that this these those it its their there his her they them than then so such not no many much "
-    "more most other into about over under between during after before up out also both each all "
-    "any some being get got make made give given".split()
+    """
+    a an the of to in on for and or by with at from as is are was were be been do does did has have
+    had will would should can could may might must what which who whom whose when where why how
+    that this these those it its their there his her they them than then so such not no many much
+    more most other into about over under between during after before up out also both each all
+    any some being get got make made give given
+    """.split()
 )
 
 
@@ -69,31 +71,33 @@ def _dictionary() -> _Dictionary:
     within: dict[str, list[str]] = {}
     english: dict[str, str] = {}
     for chinese, meanings in _LINE.findall(text):
-        if chinese not in english:
-            english[chinese] = meanings
-        target = first
-        for meaning in _BRACKETS.sub("", meanings).split("/"):
-            for phrase in meaning.replace(",", ";").split(";"):
-                words = phrase.split()
-                if words and words[0] in _LEADS:
-                    del words[0]
-                if not words or len(words) > LONGEST_PHRASE:
-                    continue
-                words = [base(word) for word in words]
+        english.setdefault(chinese, meanings)
+        for place, meaning in enumerate(_BRACKETS.sub("", meanings).split("/")):
+            for words in _phrases(meaning):
+                target = later if place else first
                 target.setdefault(" ".join(words), []).append(chinese)
-                if len(words) > 1 and len(chinese) > 1:
-                    for word in words:
-                        within.setdefault(word, []).append(chinese)
-            target = later
+                for word in words if len(words) > 1 < len(chinese) else ():
+                    within.setdefault(word, []).append(chinese)
     for phrase, found in later.items():
         first.setdefault(phrase, []).extend(found)
     return _Dictionary(first, english, within)
 
 
+def _phrases(meaning: str) -> Iterator[list[str]]:
+    """The short phrases of a meaning, each as its words in base forms."""
+    for phrase in meaning.replace(",", ";").split(";"):
+        words = phrase.split()
+        if words and words[0] in _LEADS:
+            del words[0]
+        if words and len(words) <= LONGEST_PHRASE:
+            yield [base(word) for word in words]
+
+
 @lru_cache(maxsize=100_000)
 def base(word: str) -> str:
-    """A rough base form of an English word in small letters, in American spelling: programmes →
-    program, centres → center.
+    """A rough base form of an English word in small letters, in American spelling.
+
+    programmes → program, centres → center.
     """
     if word.endswith("'s"):
         word = word[:-2]
@@ -163,8 +167,9 @@ def to_chinese(text: str) -> list[tuple[str, tuple[str, ...]]]:
 
 
 def _core(compounds: Sequence[str]) -> list[str]:
-    """What the Chinese words share whose meanings hold one English word: 职业学校 and 职业培训
-    share 职业, so that is "vocational".
+    """What the Chinese words share whose meanings hold one English word.
+
+    职业学校 and 职业培训 share 职业, so that is "vocational".
     """
     counts = Counter(
         c[i : i + 2] for c in dict.fromkeys(compounds[:200]) for i in range(len(c) - 1)
@@ -181,12 +186,7 @@ def to_english(words: Sequence[str]) -> list[tuple[str, tuple[str, ...]]]:
     """
     dictionary, found = _dictionary(), list[tuple[str, tuple[str, ...]]]()
     for word in dict.fromkeys(words):
-        phrases: list[str] = []
-        for meaning in re.split(r"[/;,]", _BRACKETS.sub("", dictionary.english.get(word, ""))):
-            parts = [base(w) for w in meaning.split()]
-            if parts and parts[0] in _LEADS:
-                del parts[0]
-            if parts and len(parts) <= LONGEST_PHRASE:
-                phrases.append(" ".join(parts))
+        meanings = _BRACKETS.sub("", dictionary.english.get(word, "")).split("/")
+        phrases = [" ".join(parts) for meaning in meanings for parts in _phrases(meaning)]
         found.append((word, tuple(dict.fromkeys(phrases))[:MOST]))
     return found

@@ -113,13 +113,9 @@ def support_of(said: str, quote: str, article: Article, names: Iterable[str] = (
     """
     if said.strip() in quote:
         return Support.VERBATIM
-    head = "\n".join(
-        filter(
-            None,
-            [article.title, *article.authors, *article.affiliations, article.source]
-            + [article.published, article.page, article.section],
-        )
-    )
+    told_of = (article.title, *article.authors, *article.affiliations, article.source)
+    told_of += (article.published, article.page, article.section)
+    head = "\n".join(filter(None, told_of))
     first = article.paragraphs[0].span.of(article.text)[:OPENING] if article.paragraphs else ""
     proof, folded = fold(f"{quote}\n{head}\n{first}"), fold(said)
     # A title may hold numbers: they are proved with it, as a quotation.
@@ -137,8 +133,9 @@ def support_of(said: str, quote: str, article: Article, names: Iterable[str] = (
 
 
 def _wording(said: str, proof: str) -> bool:
-    """Whether enough of a sentence's wording stands in its proof: Chinese by characters in pairs
-    or longer runs, a sentence without Chinese by its words.
+    """Whether enough of a sentence's wording stands in its proof.
+
+    Chinese counts by characters in pairs or longer runs, other sentences by their words.
     """
     runs = _HAN.findall(said)
     if runs:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rag.fitness import asked_numbers
+from rag.overlap import pairs_of
 from rag.question import Analysis, Wanted
-from rag.relevance import Ranking, pairs_of
+from rag.relevance import Ranking
 from rag.types import Evidence
 
 ALIKE = 0.5
@@ -20,8 +21,7 @@ CLOSE = 1.0
 def find(
     analysis: Analysis, ranking: Ranking, evidence: Sequence[Evidence], chosen: Sequence[int]
 ) -> int | None:
-    """A sentence of another article that contradicts the answer's first sentence in the figure
-    asked for.
+    """A sentence of another article with another figure than the answer's first sentence.
 
     Args:
         analysis: the question; only those that ask for a number with a unit can conflict.

@@ -115,8 +115,10 @@ def fit(analysis: Analysis, folded: str) -> float:
 
 
 def definition_fit(analysis: Analysis, folded: str) -> float:
-    """1 where the sentence opens with a word of the question and says what it is (X是…), .5 where
-    it says so of something else, else 0."""
+    """1 where the sentence opens with a word of the question and says what it is (X是…).
+
+    .5 where it says so of something else, else 0.
+    """
     if not _DEFINITION.search(folded):
         return 0.0
     opening = re.split(r"[是指即]|称为|\b(?:is|are|means?|refers?)\b", folded)[0][:24]
@@ -133,8 +135,9 @@ def asked_numbers(analysis: Analysis, folded: str) -> list[Number]:
 
 
 def _has_unit(unit: str, number: Number, folded: str) -> bool:
-    """Whether a number can be of the asked unit: money, a share, a measure of the same kind, or the
-    noun itself soon after it.
+    """Whether a number can be of the asked unit.
+
+    That is money, a share, a measure of the same kind, or the noun itself soon after it.
     """
     before, after = folded[: number.span.start], folded[number.span.end : number.span.end + 8]
     after = after.lstrip()

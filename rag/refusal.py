@@ -109,8 +109,10 @@ def _signals(
 def _missing_names(
     analysis: Analysis, ranking: Ranking, evidence: Sequence[Evidence]
 ) -> tuple[str, ...]:
-    """Names in the question that stand nowhere in the evidence: titles and long quotations,
-    Latin names, public bodies, and English names by their translations.
+    """Names in the question that stand nowhere in the evidence.
+
+    They are titles and long quotations, Latin names, public bodies, and English names of countries
+    by their translations.
     """
     heads = {e.article.id: e.article for e in evidence}.values()
     named = " ".join(

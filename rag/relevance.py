@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from rag.bilingual import to_chinese, to_english
 from rag.clauses import clauses
 from rag.fitness import fit, series
+from rag.overlap import Overlap, pairs_of
 from rag.question import Analysis
 from rag.sentences import split_sentences
 from rag.types import Evidence, Span, Vectors
@@ -35,11 +36,7 @@ FEATURES = (
 SHORT = 16
 """A sentence with fewer characters is mostly a heading."""
 
-LONE = 0.4
-"""What a one-character translation counts."""
-
 _HAN = re.compile(r"[\u3400-\u9fff]")
-_RUNS = re.compile(r"[\u3400-\u9fff]+|[a-z0-9.%+]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +124,11 @@ def rank(
     foreign = np.array(
         [evidence[c.evidence].article.language != analysis.language for c in candidates]
     )
+    texts = [c.folded for c in candidates]
     overlap = {
-        "words": _words(analysis, tokens, candidates, foreign),
-        "pairs": Overlap.of([(p, (p,)) for p in pairs_of(analysis.core)], candidates),
-        "chars": Overlap.of([(c, (c,)) for c in _HAN.findall(analysis.core)], candidates),
+        "words": _words(analysis, tokens, texts, foreign),
+        "pairs": Overlap.of([(p, (p,)) for p in pairs_of(analysis.core)], texts),
+        "chars": Overlap.of([(c, (c,)) for c in _HAN.findall(analysis.core)], texts),
     }
     features = np.zeros((len(candidates), len(FEATURES)))
     for name, values in _columns(analysis, own, clause, overlap, foreign, candidates, evidence):
@@ -160,112 +158,24 @@ def _cosines(
 def _words(
     analysis: Analysis,
     tokens: Sequence[str],
-    candidates: Sequence[Candidate],
+    texts: Sequence[str],
     foreign: NDArray[np.bool_],
 ) -> Overlap:
-    """The question's words in each candidate, by their translations where it is in the other
-    language.
-    """
-    plain = Overlap.of([(t, (t,)) for t in tokens], candidates)
+    """The question's words in each candidate, translated where it is in the other language."""
+    plain = Overlap.of([(t, (t,)) for t in tokens], texts)
     if not foreign.any():
         return plain
     english = analysis.language == "en"
     translated = to_chinese(analysis.core) if english else to_english(tokens)
     # Names and numbers are the same in both.
     terms = [(word, (*found, word)) for word, found in translated]
-    return plain.merged(Overlap.of(terms, candidates), foreign)
-
-
-def _held(alternatives: Sequence[str], folded: str) -> float:
-    """1 where any of the alternatives stands in a text, `LONE` for a single character of a longer
-    list, else 0. English stands at the beginning of a word, so that forms count.
-    """
-    best = 0.0
-    for text in alternatives:
-        if text[:1].isascii():
-            if re.search(rf"\b{re.escape(text)}", folded):
-                return 1.0
-        elif text in folded:
-            if len(text) > 1 or len(alternatives) == 1:
-                return 1.0
-            best = LONE
-    return best
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Overlap:
-    """Terms of the question and the candidates that hold them.
-
-    Attributes:
-        terms: once each.
-        weights: float64, (terms, candidates): rarity among the candidates; each column adds up
-            to 1, or is all 0.
-        held: float64, (terms, candidates), 0 to 1.
-    """
-
-    terms: tuple[tuple[str, tuple[str, ...]], ...]
-    weights: NDArray[np.float64]
-    held: NDArray[np.float64]
-
-    @classmethod
-    def of(
-        cls, terms: Sequence[tuple[str, tuple[str, ...]]], candidates: Sequence[Candidate]
-    ) -> Overlap:
-        """Look the terms, any of whose alternatives counts, up in the candidates; a rarer term
-        weighs more (idf), a longer one too.
-        """
-        once = tuple(dict(terms).items())
-        held = np.array([[_held(a, c.folded) for c in candidates] for _, a in once])
-        held = held.reshape(len(once), len(candidates))
-        rarity = np.maximum(np.log((len(candidates) + 1.0) / (held.sum(axis=1) + 0.5)), 0.0)
-        lengths = [min(len(t), 4) if _HAN.match(t) else 2 for t, _ in once]
-        rarity = rarity * np.sqrt(np.array(lengths, dtype=np.float64))
-        rarity = rarity / rarity.sum() if rarity.sum() > 0 else rarity
-        return cls(once, np.repeat(rarity[:, None], len(candidates), axis=1), held)
-
-    def merged(self, other: Overlap, where: NDArray[np.bool_]) -> Overlap:
-        """Both sets of terms: the other's for the candidates `where`, this one's elsewhere."""
-        return Overlap(
-            (*self.terms, *other.terms),
-            np.vstack([np.where(where, 0.0, self.weights), np.where(where, other.weights, 0.0)]),
-            np.vstack([self.held, other.held]),
-        )
-
-    def share(self, held: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
-        """The weight held by each candidate, 0 to 1; float64, (candidates,)."""
-        result: NDArray[np.float64] = (self.weights * (self.held if held is None else held)).sum(
-            axis=0
-        )
-        return result
-
-    def near(self, candidates: Sequence[Candidate], titles: Sequence[str]) -> NDArray[np.float64]:
-        """The weight held by each candidate, the one before it in its passage and its title."""
-        held = self.held.copy()
-        if len(candidates) > 1:
-            joined = [_neighbours(candidates, i, i + 1) for i in range(len(candidates) - 1)]
-            held[:, 1:] = np.maximum(held[:, 1:], self.held[:, :-1] * np.array(joined))
-        known: dict[str, NDArray[np.float64]] = {}
-        for i, title in enumerate(titles):
-            if title not in known:
-                known[title] = np.array([_held(a, title) for _, a in self.terms])
-            held[:, i] = np.maximum(held[:, i], known[title])
-        return self.share(held)
-
-
-def pairs_of(text: str) -> list[str]:
-    """Neighbouring character pairs of Chinese runs, Latin words whole; once each, in order."""
-    found: list[str] = []
-    for run in _RUNS.findall(text):
-        if _HAN.match(run):
-            found += [run[i : i + 2] for i in range(len(run) - 1)] or [run]
-        else:
-            found.append(run)
-    return list(dict.fromkeys(found))
+    return plain.merged(Overlap.of(terms, texts), foreign)
 
 
 def _standard(values: NDArray[np.float64], foreign: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Mean 0 and spread 1 among the candidates of each language: vectors of one language lie
-    nearer to each other whatever they say.
+    """Mean 0 and spread 1 among the candidates of each language.
+
+    Vectors of one language lie nearer to each other, whatever they say.
     """
     result = np.zeros_like(values)
     for group in (foreign, ~foreign):
@@ -290,9 +200,10 @@ def _columns(
     cosine, part = _standard(own, foreign), _standard(clause, foreign)
     yield "cosine", cosine
     yield "clause", part
+    joined = [_neighbours(candidates, i, i + 1) for i in range(len(candidates) - 1)]
     for name, terms in overlap.items():
         yield name, terms.share()
-        yield f"{name}_near", terms.near(candidates, titles)
+        yield f"{name}_near", terms.near(joined, titles)
     both = cosine + part
     pairs = range(len(candidates))
     yield "before", [both[i - 1] if _neighbours(candidates, i - 1, i) else 0.0 for i in pairs]

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.fitness import STEPS
+from rag.overlap import pairs_of
 from rag.question import Analysis, Wanted
-from rag.relevance import Candidate, Ranking, pairs_of
+from rag.relevance import Candidate, Ranking
 
 MAINS = 2
 """Sentences chosen for themselves; what completes them comes on top."""
@@ -98,9 +99,7 @@ def _complete(candidates: Sequence[Candidate], index: int) -> list[int]:
 
 
 def announces(folded: str) -> bool:
-    """Whether a sentence is only the heading of what follows it: short, or a short item's name
-    (一是做实“党社联合”。).
-    """
+    """Whether a sentence is only the heading of what follows: short, or the name of an item."""
     limit = _ITEM if step_of(folded) is not None else _FRAGMENT
     return len(folded) <= limit or folded.endswith((":", "：", "?"))
 
