@@ -16,7 +16,7 @@ from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 
 from api import openai
-from api.routes import State, router
+from api.routes import UNEXPECTED, State, router
 from api.security import Gate, Guard, Overloaded
 from api.settings import Settings
 from rag import __version__
@@ -139,8 +139,7 @@ def _handle_errors(app: FastAPI) -> None:
 
     def unexpected(request: Request, error: Exception) -> Response:
         logger.error("unexpected error", exc_info=error)
-        message = "Something went wrong inside Wenju; the server's log has the details."
-        return JSONResponse(error_body(request, "internal", message), 500)
+        return JSONResponse(error_body(request, "internal", UNEXPECTED), 500)
 
     handlers: list[tuple[type[Exception], Callable[[Request, Exception], Response]]] = [
         (WenjuError, ours),

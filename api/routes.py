@@ -25,6 +25,9 @@ from rag import __version__
 from rag.errors import BadInput, WenjuError
 from rag.pipeline import Event, Pipeline
 
+UNEXPECTED = "Something went wrong inside Wenju; the server's log has the details."
+"""What is said of an error that nobody foresaw: nothing of the inside."""
+
 logger = logging.getLogger(__name__)
 router = APIRouter(
     responses={code: {"model": ErrorBody} for code in (400, 404, 409, 413, 422, 500, 503)}
@@ -82,10 +85,17 @@ async def _lines(first: Event, events: AsyncGenerator[Event, None]) -> AsyncIter
         from api.app import classify  # the handlers live there; the app imports this module
 
         _, code = classify(error)
-        facts = {"code": code, "message": str(error), "request_id": request_id.get()}
-        yield _line({"event": "error", "error": facts})
+        yield _error_line(code, str(error))
+    except Exception:  # broad on purpose: the status is sent, no handler can speak any more
+        logger.exception("unexpected error in a streamed answer")
+        yield _error_line("internal", UNEXPECTED)
     finally:
         await events.aclose()
+
+
+def _error_line(code: str, message: str) -> str:
+    facts = {"code": code, "message": message, "request_id": request_id.get()}
+    return _line({"event": "error", "error": facts})
 
 
 def _line(value: Json) -> str:

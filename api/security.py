@@ -140,6 +140,9 @@ class Guard:
                 )
                 if path.startswith("/v1/"):
                     out["Cache-Control"] = "no-store"
+                elif path.startswith("/static/"):
+                    # asked for anew by its ETag each time: modules of two versions never mix
+                    out["Cache-Control"] = "no-cache"
             await send(message)
 
         try:

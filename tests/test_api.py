@@ -80,6 +80,16 @@ def test_a_late_error_is_an_event(client, pipeline, article_id):
     assert events[-1]["error"]["request_id"]
 
 
+def test_an_unforeseen_late_error_is_an_event_and_is_logged(client, pipeline, article_id, caplog):
+    pipeline.encoder().encode_queries = None
+    events = lines(client.post("/v1/ask", json={"question": "实验室", "stream": True}))
+    error = events[-1]["error"]
+    assert (events[-1]["event"], error["code"]) == ("error", "internal")
+    assert error["request_id"]
+    assert "NoneType" not in error["message"]
+    assert [r.exc_info is not None for r in caplog.records if "streamed" in r.message] == [True]
+
+
 def test_search_lists_passages(client, article_id):
     found = client.post("/v1/search", json={"question": "技术创新中心", "top_k": 1}).json()
     assert [p["paragraph"] for p in found["passages"]] == [1]
@@ -189,6 +199,13 @@ def test_the_page_and_the_docs_need_nothing_from_outside(client):
     assert "http://" not in docs.replace("http://testserver", "")
     assert "https://" not in docs
     assert "/v1/ask" in client.get("/openapi.json").json()["paths"]
+
+
+def test_modules_are_asked_for_anew_each_time(client):
+    module = client.get("/static/main.js")
+    assert module.headers["cache-control"] == "no-cache"
+    known = {"If-None-Match": module.headers["etag"]}
+    assert client.get("/static/main.js", headers=known).status_code == 304
 
 
 def test_health(client, article_id):
