@@ -8,7 +8,8 @@ from __future__ import annotations
 import hashlib
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -93,8 +94,9 @@ def load_encoder(
 class BundledEncoder:
     """The bundled multilingual-e5-small on ONNX Runtime, int8; imports no torch.
 
-    Each text is a call of its own: nothing is padded, and a vector depends on its text alone
-    (`index.graph` says why that matters for int8).
+    Each text is a call of its own on one thread, and several texts run side by side. So nothing is
+    padded, no thread waits for another, and a vector depends on its text alone (`index.graph` says
+    why that matters for int8).
     """
 
     def __init__(self, folder: Path, threads: int = 2) -> None:
@@ -107,7 +109,7 @@ class BundledEncoder:
         from tokenizers import Tokenizer
 
         options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
+        options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
         try:
@@ -120,6 +122,7 @@ class BundledEncoder:
                 f"The embedding model in {folder} cannot be loaded ({error}); "
                 "remove that folder, it will be built again."
             ) from error
+        self._threads = threads
         self.fingerprint = bundled.bundled_fingerprint()
         self.name = f"{bundled.NAME} (bundled, int8)"
         self.dim = int(self._session.get_outputs()[0].shape[1])
@@ -149,16 +152,34 @@ class BundledEncoder:
     ) -> NDArray[np.float32]:
         rows = np.empty((len(texts), self.dim), dtype=np.float32)
         cut = 0
-        for row, text in zip(rows, texts, strict=True):
-            ids = self._ids(prompt, text)
-            if len(ids) > _POSITIONS:
-                cut += 1
-                ids = [*ids[: _POSITIONS - 1], ids[-1]]
-            row[:] = self._session.run(None, {"input_ids": np.array([ids], dtype=np.int64)})[0][0]
+        for place, (vector, whole) in enumerate(self._side_by_side(prompt, texts)):
+            rows[place] = vector
+            cut += not whole
             if progress is not None:
                 progress(1)
         _warn_of_cuts(cut, len(texts), self.max_tokens)
         return rows
+
+    def _side_by_side(
+        self, prompt: str, texts: Sequence[str]
+    ) -> Iterator[tuple[NDArray[np.float32], bool]]:
+        if self._threads == 1 or len(texts) < 2:
+            yield from (self._one(prompt, text) for text in texts)
+            return
+        pool = ThreadPoolExecutor(self._threads, thread_name_prefix="encode")
+        try:
+            yield from pool.map(lambda text: self._one(prompt, text), texts)
+        finally:  # an interruption does not wait for the texts that have not begun
+            pool.shutdown(cancel_futures=True)
+
+    def _one(self, prompt: str, text: str) -> tuple[NDArray[np.float32], bool]:
+        """The text's vector, (dim,), and whether all of it was read."""
+        ids = self._ids(prompt, text)
+        whole = len(ids) <= _POSITIONS
+        if not whole:
+            ids = [*ids[: _POSITIONS - 1], ids[-1]]
+        output = self._session.run(None, {"input_ids": np.array([ids], dtype=np.int64)})
+        return output[0][0], whole
 
 
 def _warn_of_cuts(cut: int, texts: int, limit: int) -> None:
@@ -178,6 +199,12 @@ class TransformersEncoder:
         Raises:
             ModelUnavailable: it cannot be found or loaded.
         """
+        advice = (
+            "set WENJU_MODEL to a sentence-transformers folder or hub id, "
+            "or leave it unset for the bundled model"
+        )
+        if Path(model).is_absolute() and not Path(model).is_dir():
+            raise ModelUnavailable(f"There is no folder {model}; {advice}.")
         import torch
         from sentence_transformers import SentenceTransformer
 
@@ -186,8 +213,7 @@ class TransformersEncoder:
             self._model: SentenceTransformer = SentenceTransformer(model, device="cpu")
         except Exception as error:  # it raises whatever its loaders raise
             raise ModelUnavailable(
-                f"The embedding model {model} cannot be loaded ({error}); set WENJU_MODEL to a "
-                "sentence-transformers folder or hub id, or leave it unset for the bundled model."
+                f"The embedding model {model} cannot be loaded ({error}); {advice}."
             ) from error
         self._lock = threading.Lock()  # its tokenizer may not be used by two threads at once
         self._query, self._passage = _prompts(model, dict(self._model.prompts))

@@ -163,7 +163,7 @@ def test_the_window_is_exact_and_cutting_is_said(bundled_encoder, caplog):
     assert caplog.messages == ["texts_cut"]
     assert caplog.records[0].cut == 1
     np.testing.assert_allclose(np.linalg.norm(longer, axis=1), 1, atol=1e-5)
-    assert encoder.count_tokens(["", "重庆", "a b"]) == [0, 1, 2]
+    assert encoder.count_tokens(["", "重庆"]) == [0, 1]
 
 
 @pytest.mark.model
