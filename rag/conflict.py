@@ -10,11 +10,11 @@ from rag.question import Analysis, Wanted
 from rag.relevance import Ranking
 from rag.types import Evidence
 
-ALIKE = 0.5
+ALIKE = 0.7
 """Two sentences tell of one fact when they share this much of the shorter one's character pairs
 that the question holds too."""
 
-CLOSE = 1.0
+CLOSE = 3.0
 """The other sentence must score within so much of the first."""
 
 

@@ -169,6 +169,8 @@ def _words(
     translated = to_chinese(analysis.core) if english else to_english(tokens)
     # Names and numbers are the same in both.
     terms = [(word, (*found, word)) for word, found in translated]
+    if english:  # Chinese words that an English question quotes
+        terms += [(t, (t,)) for t in tokens if _HAN.search(t)]
     return plain.merged(Overlap.of(terms, texts), foreign)
 
 
