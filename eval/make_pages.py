@@ -4,9 +4,9 @@
 
 ARTICLES is a folder of articles that Wenju reads or of JSON lists of them (title, paragraphs), or
 one large text file (.txt, .txt.xz) with a news text on each line. OUT gets `page-iii.txt` and
-`page-iii.json`; the latter has the articles, `soft_breaks` (cuts at a sentence end, as [paragraph, offset]) and
-`pieces`: for each piece of the page its role, article, paragraph, start in the paragraph and
-whether its first character is printed twice.
+`page-iii.json`. The latter has the articles, `soft_breaks` (cuts at a sentence end, as
+[paragraph, offset]) and `pieces`: for each piece of the page its role, article, paragraph, start
+in the paragraph and whether its first character is printed twice.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from rag.pages import articles
 from rag.readers import SUFFIXES, read_path
 
 _TITLED = re.compile(
-    r"(?P<title>(?!.{0,8}\d日)[^。，]{4,18}[^。]{6,18}?)(?=据|近日|日前|记者从|本报讯|新华社|中新[网社]|(?:\d{4}年)?\d{1,2}月\d{1,2}日|北京时间"
+    r"(?P<title>(?!.{0,8}\d日)[^。，]{4,18}[^。]{6,18}?)"
+    r"(?=据|近日|日前|记者从|本报讯|新华社|中新[网社]|(?:\d{4}年)?\d{1,2}月\d{1,2}日|北京时间"
     r"|智通财经APP获悉|今年以来|今[天日]，)"
 )
 _LINES_FROM = 5_000_000  # bytes from which a text file is taken for one text a line
