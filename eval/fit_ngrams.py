@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from eval.make_pages import news_lines
+from eval.stories import news_lines
 from rag.ngrams import OFFSET, STEPS, key
 
 _SINGLES = 20

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from eval.make_pages import Recipe, Story, make_page
+from eval.make_pages import Recipe, make_page
 from eval.page_scores import contract, joints, score, shares
+from eval.stories import Story
 from rag.pages import articles, explain
 from rag.readers import read_bytes, read_path
 from rag.types import BlockKind, Document
