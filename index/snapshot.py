@@ -146,11 +146,27 @@ class Snapshot:
             Hits with a score above 0, best first, equal ones by id.
         """
         tokens = self._tokenizer.query_tokens(text) if k > 0 and self.size else []
-        if not tokens:
+        return self.terms([{token: 1.0} for token in tokens], k, groups)
+
+    def terms(
+        self, terms: Sequence[lexical.Term], k: int, groups: Collection[str] | None = None
+    ) -> list[Hit]:
+        """The rows that hold the tokens of some terms, by BM25.
+
+        Args:
+            terms: tokens as this index's tokeniser gives them; those of one term count as one
+                word (see `index.lexical.scores`).
+            k: how many at most.
+            groups: only rows of these, None for all; scores are the same either way.
+
+        Returns:
+            Hits with a score above 0, best first, equal ones by id.
+        """
+        if k <= 0 or not self.size or not terms:
             return []
         wanted = _encoded(groups)
         found = []
-        scores = lexical.scores([v.field for v in self.views], tokens)
+        scores = lexical.scores([v.field for v in self.views], terms)
         for view, score in zip(self.views, scores, strict=True):
             above = score > 0
             if wanted is not None:

@@ -176,3 +176,22 @@ def test_the_context_is_found_too(tmp_path: Path) -> None:
     rows = [Entry("a", "g", "夜景很美", "山城重庆"), Entry("b", "g", "夜景很美", "成都")]
     snapshot = add(Store(tmp_path / "index", TOKENIZER), rows)
     assert [h.id for h in snapshot.lexical("重庆", 5)] == ["a"]
+
+
+def test_the_tokens_of_one_term_count_as_one_word(tmp_path):
+    texts = ["重庆 市", "重庆 重庆", "渝州 城", "成都 市", "成都 平原", "武汉 长江"]
+    rows = [Entry(f"r{i}", f"g{i}", text) for i, text in enumerate(texts)]
+    snapshot = add(Store(tmp_path / "index", TOKENIZER), rows)
+    hits = {h.id: h.score for h in snapshot.terms([{"重庆": 1.0, "渝州": 0.5}], 10)}
+
+    def by_hand(tf, length):
+        mean = sum(len(TOKENIZER.tokens(t)) for t in texts) / len(texts)
+        idf = math.log(1 + (6 - 3 + 0.5) / (3 + 0.5))
+        return idf * tf / (tf + K1 * (1 - B + B * length / mean))
+
+    lengths = [len(TOKENIZER.tokens(t)) for t in texts]
+    assert hits == pytest.approx(
+        {"r0": by_hand(1, lengths[0]), "r1": by_hand(2, lengths[1]), "r2": by_hand(0.5, lengths[2])}
+    )
+    assert snapshot.terms([{"无此词": 1.0}], 10) == []
+    assert [h.id for h in snapshot.terms([{"渝州": 1.0}, {"城": 1.0}], 10, {"g2"})] == ["r2"]
