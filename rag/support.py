@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from index.tokens import fold
+from index.tokens import STOP_WORDS, fold
 from rag.cite import support_of
 from rag.mentions import mentions
 from rag.sentences import split_sentences
@@ -37,6 +37,13 @@ _LETTER = re.compile(r"[^\W\d_]")
 _NOT = re.compile(
     r"不(?!仅|但|断|只|少|同|过|久|止)|没有|沒有|未(?!来|來)|无法|無法|\bnot\b|n't\b|\bnever\b"
 )
+# A sentence about the passages themselves; what they print may hold the same words.
+_ABOUT_PASSAGES = re.compile(r"\bpassages?\b|材料|文中", re.IGNORECASE)
+_CONTENT_WORD = re.compile(r"[a-z]{3,}")
+_STEM = 5  # letters that an English word and its other forms have in common
+CONTENT = 0.6
+"""The share of an English sentence's content words that must stand in its proof."""
+_UNFINISHED = re.compile(r"[^。！？.!?…”’」』)）\]\s][\s]*$")
 _WINDOWS = (1, 2, 3)
 """Sentences of a passage that may prove one sentence together, tried in this order, then all."""
 
@@ -128,12 +135,16 @@ def check(text: str, evidence: Sequence[Evidence]) -> Checked:
         evidence: the passages that were offered.
 
     Returns:
-        A claim for each sentence; its score is the share of its wording that stands in its proof.
+        A claim for each sentence that was finished; its score is the share of its wording that
+        stands in its proof.
     """
     claims: list[Claim] = []
     unproved: set[int] = set()
+    sentences = marked_sentences(text)
+    if len(sentences) > 1 and _UNFINISHED.search(text):
+        sentences.pop()  # the reply was cut at its longest
     moved, repeated, said_before = 0, 0, set[str]()
-    for said, named in marked_sentences(text):
+    for said, named in sentences:
         key = fold(said)
         if key in said_before:
             repeated += 1
@@ -216,8 +227,13 @@ def _in_passage(said: str, index: int, found: Evidence) -> tuple[Claim, bool]:
 
 
 def agrees(said: str, quote: str, head: str = "") -> bool:
-    """Whether places and dates of a sentence stand in its proof, and both deny or neither does."""
+    """Whether a sentence's places and content words stand in its proof, and its denials too."""
     proof = fold(f"{quote} {head}")
+    if any(fold(m[0]) not in proof for m in _ABOUT_PASSAGES.finditer(said)):
+        return False
+    words = [w for w in _CONTENT_WORD.findall(fold(said)) if w not in STOP_WORDS]
+    if words and sum(w[:_STEM] in proof for w in words) < CONTENT * len(words):
+        return False
     named = [m.span.of(said) for m in mentions(said) if m.kind in ("place", "country")]
     if any(fold(n).removesuffix("省").removesuffix("市") not in proof for n in named):
         return False

@@ -19,6 +19,7 @@ from rag.config import ModelServer
 from rag.generate import GenerationFailed, Generator
 from rag.language import language_of
 from rag.numerals import values
+from rag.question import Wanted, analyse
 from rag.types import Draft, Evidence, Turn
 
 logger = logging.getLogger(__name__)
@@ -40,6 +41,7 @@ _REASONS = {
         "nonsense": "的回答无法读取",
         "cut": "的回答中断了",
         "unproved": "的回答没有一句能在档案中得到证实",
+        "beside": "没有回答所问的数字或时间",
     },
     "en": {
         "slow": "did not answer in time",
@@ -49,6 +51,7 @@ _REASONS = {
         "nonsense": "gave an answer that cannot be read",
         "cut": "broke off in its answer",
         "unproved": "gave no sentence that the archive proves",
+        "beside": "did not give the figure or the time asked for",
     },
 }
 _FELL_BACK = {
@@ -153,6 +156,8 @@ class Writer:
         checked = support.check(text, [evidence[i] for i in offered])
         if _says_nothing(text, language) or len(checked.unproved) == len(checked.claims):
             return _fallen_back("unproved", language, streamed=bool(text))
+        if not _tells(checked, question, language):
+            return _fallen_back("beside", language, streamed=bool(text))
         return _written(quoted, checked, offered, markers.unknown, language)
 
     def stand_alone(self, question: str, by_rules: str, history: Sequence[Turn]) -> str:
@@ -214,6 +219,14 @@ def _written(
     return Written(
         Draft(claims, short, status=quoted.status), checked.unproved, tuple(notices), streamed=True
     )
+
+
+def _tells(checked: support.Checked, question: str, language: str) -> bool:
+    """Whether a proved sentence holds a number where one is asked for (how many, when)."""
+    if analyse(question, fold, language).wanted not in (Wanted.NUMBER, Wanted.TIME):
+        return True
+    proved = [c.text for i, c in enumerate(checked.claims) if i not in checked.unproved]
+    return not values(" ".join(proved)) <= values(question)
 
 
 def _says_nothing(text: str, language: str) -> bool:

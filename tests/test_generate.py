@@ -272,6 +272,8 @@ FOUND = evidence(
         ("Chongqing built 953,200 new-energy vehicles in 2023 [3].", False, 2, None),
         ("John Smith said Chongqing built 953,200 vehicles in 2024 [3].", False, 2, None),
         ("今天天气很好。", False, None, None),
+        ("The passage is a list of facts about Chongqing [3].", False, 2, None),
+        ("Chongqing gave away vehicles to pensioners in 2024 [3].", False, 2, None),
     ],
 )  # fmt: skip
 def test_every_sentence_is_held_against_the_passages(text, proved, index, quote):
@@ -290,6 +292,13 @@ def test_figures_of_two_sentences_are_proved_by_both():
     text = "重庆布局建设四大实验室，两江新区新增技术创新中心十七个[1]。"
     (claim,) = support.check(text, FOUND).claims
     assert claim.span == Span(0, len(FOUND[0].passage.text))
+
+
+def test_a_sentence_cut_at_the_end_is_left_out():
+    whole = "Chongqing built 953,200 new-energy vehicles in 2024 [3]."
+    assert len(support.check(f"{whole} Chongqing built 953", FOUND).claims) == 1
+    assert len(support.check(f"{whole} Chongqing built new vehicles[3]", FOUND).claims) == 2
+    assert len(support.check("Chongqing built 953,200 vehicles", FOUND).claims) == 1
 
 
 def test_a_sentence_said_twice_is_said_once():
