@@ -36,6 +36,7 @@ class FilterBody(_Strict):
     article_ids: list[str] = Field(default=[], max_length=1000)
     date_from: str | None = Field(None, pattern=r"^\d{4}(-\d{2}(-\d{2})?)?$")
     date_to: str | None = Field(None, pattern=r"^\d{4}(-\d{2}(-\d{2})?)?$")
+    as_of: str | None = Field(None, pattern=r"^\d{4}(-\d{2}(-\d{2})?)?$")
 
     def filters(self) -> Filters:
         """As the pipeline takes them.
@@ -53,6 +54,7 @@ class FilterBody(_Strict):
             article_ids=tuple(self.article_ids),
             date_from=self.date_from,
             date_to=self.date_to,
+            as_of=self.as_of,
         )
 
 

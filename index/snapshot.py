@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from index import lexical
 from index.dense import nearest
+from index.lexical import Term
 from index.segment import Segment
 from index.tokens import Tokenizer
 from index.types import Hit
@@ -149,7 +150,7 @@ class Snapshot:
         return self.terms([{token: 1.0} for token in tokens], k, groups)
 
     def terms(
-        self, terms: Sequence[lexical.Term], k: int, groups: Collection[str] | None = None
+        self, terms: Sequence[Term], k: int, groups: Collection[str] | None = None
     ) -> list[Hit]:
         """The rows that hold the tokens of some terms, by BM25.
 

@@ -306,6 +306,14 @@ class Corpus:
         with self._connection() as db:
             return {r[0] for r in db.execute("SELECT id FROM articles")}
 
+    def languages(self) -> dict[str, frozenset[str]]:
+        """The ids of the articles of each language; a language without any is left out."""
+        found: dict[str, set[str]] = {}
+        with self._connection() as db:
+            for key, language in db.execute("SELECT id, language FROM articles"):
+                found.setdefault(language, set()).add(key)
+        return {language: frozenset(ids) for language, ids in sorted(found.items())}
+
     def get(self, article_id: str) -> Article:
         """One article.
 
@@ -474,4 +482,13 @@ def _conditions(filters: Filters) -> tuple[str, list[object]]:
         # "2024" and "2024-05" are as precise as it is known: they pass a later day of that time.
         where.append("published <= ?")
         values.append(filters.date_to)
+    if filters.as_of:
+        # Only what had surely been published: of "2024-05" that can be said from 31 May on.
+        where.append("published || substr('-12-31', 1 + length(published) - 4) <= ?")
+        values.append(_last_day(filters.as_of))
     return " AND ".join(where), values
+
+
+def _last_day(date: str) -> str:
+    """The last day that a date may mean, with 31 days a month: "2024-05-31" for "2024-05"."""
+    return date + "-12-31"[len(date) - 4 :]

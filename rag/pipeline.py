@@ -12,7 +12,7 @@ import hashlib
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Generator as Yields
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -31,6 +31,7 @@ from index.tokens import Tokenizer, fold
 from index.vectors import VectorCache
 from rag import (
     answer,
+    centre,
     cite,
     converse,
     examples,
@@ -106,6 +107,8 @@ class Pipeline:
         self._encoder = encoder
         self._generator = generator
         self._guard = threading.RLock()
+        self._languages: tuple[int, Mapping[str, frozenset[str]]] = (-1, {})
+        self._centres: centre.Centres | None = None
 
     def encoder(self) -> Encoder:
         """The embedding model, loaded when it is first needed."""
@@ -393,16 +396,30 @@ class Pipeline:
     def _retrieve(
         self, question: Question, snapshot: Snapshot, top_k: int, filters: Filters | None
     ) -> tuple[Evidence, ...]:
-        return tuple(
-            retrieve.retrieve(
-                question,
-                snapshot,
-                self.corpus,
-                self._sentence_vectors,
-                top_k=top_k,
-                filters=filters,
-            )
+        source = retrieve.Source(
+            snapshot,
+            self.corpus,
+            self._by_language(snapshot.generation),
+            self.tokenizer.query_tokens,
+            self._sentence_vectors,
+            self.centres,
         )
+        return tuple(retrieve.retrieve(question, source, top_k=top_k, filters=filters))
+
+    def _by_language(self, generation: int) -> Mapping[str, frozenset[str]]:
+        """The archive's articles by language, read once for each generation of the index."""
+        held = self._languages
+        if held[0] != generation:
+            held = self._languages = (generation, self.corpus.languages())
+        return held[1]
+
+    def centres(self) -> centre.Centres:
+        """The means of the encoder's vectors by language, loaded when they are first needed."""
+        encoder = self.encoder()
+        with self._guard:
+            if self._centres is None:
+                self._centres = centre.load_centres(encoder, self.config.cache)
+            return self._centres
 
     def _sentence_vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
         return self.vectors.encode(self.encoder(), texts)

@@ -1,93 +1,219 @@
 """A question becomes ranked evidence: dense and lexical hits, fused.
 
-Three signals are fused. Each is scaled to 0..1 over the candidates and they are added up with
-fixed weights, which on XQuAD, CMRC and DRCD ranks better than reciprocal rank fusion:
+Each signal is scaled to 0..1 over the candidates and they are added up with fixed weights, which
+on XQuAD, CMRC and DRCD ranks better than reciprocal rank fusion:
 
 - "dense": the cosine of the question's and the passage's vector;
 - "sentence": the best cosine of the question and one sentence of the passage, because a short
   answer in a long paragraph hardly moves the paragraph's own vector;
-- "lexical": BM25 over jieba's words.
+- "lexical": BM25 over jieba's words, and over their translations where languages differ.
+
+Where question and archive are not all of one language, vectors are compared without the mean of
+their language (`rag.centre`), candidates are taken from each language by itself, and what one
+language's candidates all have in common is made even with the other's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from index.snapshot import Snapshot
+from rag import terms
+from rag.centre import Centres, Vector, centred
 from rag.corpus import Corpus
+from rag.language import language_of
 from rag.sentences import sentences
 from rag.types import Evidence, Filters, Passage, Question, Vectors
 
 CANDIDATES = 50
-"""Hits taken from each index: the right passage is nearly always among so many."""
+"""Hits taken from each index and language: the right passage is nearly always among so many."""
 
-WEIGHTS = {"dense": 1.0, "sentence": 1.0, "lexical": 1.5}
-"""Words are the sharpest evidence within one language: they weigh more than either vector."""
+WEIGHTS = {"dense": 1.0, "sentence": 1.5, "lexical": 1.5}
+"""Words are the sharpest evidence within one language. One sentence that fits says more than a
+paragraph's average: across languages that brings .007, within one it changes nothing."""
+
+LEXICAL_ACROSS = 1.0
+"""The weight of words where languages differ: a dictionary is less sure of them than the text."""
+
+NEIGHBOURS = 10
+"""Candidates whose mean cosine says how near a whole language lies to the question, as in CSLS
+(Conneau et al., 2018, Word Translation Without Parallel Data)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What is searched.
+
+    Attributes:
+        snapshot: the index.
+        corpus: where the passages stand.
+        languages: the ids of the articles of each language; languages without any are left out.
+        tokens: the index's tokeniser for questions.
+        sentence_vectors: gives the vectors of sentences.
+        centres: gives the means of the encoder's vectors; called only where languages differ.
+    """
+
+    snapshot: Snapshot
+    corpus: Corpus
+    languages: Mapping[str, frozenset[str]]
+    tokens: terms.Tokens
+    sentence_vectors: Vectors
+    centres: Callable[[], Centres]
 
 
 def retrieve(
-    question: Question,
-    snapshot: Snapshot,
-    corpus: Corpus,
-    sentence_vectors: Vectors,
-    *,
-    top_k: int,
-    filters: Filters | None = None,
+    question: Question, source: Source, *, top_k: int, filters: Filters | None = None
 ) -> list[Evidence]:
     """The passages that fit a question best, best first.
 
     Args:
         question: text and vector.
-        snapshot: the index to search.
-        corpus: where the passages stand.
-        sentence_vectors: gives the vectors of sentences.
+        source: what is searched.
         top_k: at most so many.
         filters: which articles may answer; None for all.
 
     Returns:
         At most `top_k` pieces of evidence; `Evidence.score` is 0 to 1, higher is better.
     """
-    groups = corpus.select(filters) if filters else None
-    lexical = {h.id: h.score for h in snapshot.lexical(question.text, CANDIDATES, groups)}
-    found = [h.id for h in snapshot.dense(question.vector, CANDIDATES, groups)]
+    allowed = source.corpus.select(filters) if filters else None
+    places = _places(source.languages, allowed)
+    asked = language_of(question.text)
+    centres = source.centres() if set(places) - {asked} else None
+    vector = centred(question.vector, centres.question[asked]) if centres else question.vector
+    found: dict[str, None] = {}
+    for groups in places.values():
+        hits = source.snapshot.dense(vector, CANDIDATES, groups)
+        found.update(dict.fromkeys(hit.id for hit in hits))
+    words = (
+        terms.translated(question.text, asked, source.tokens)
+        if centres
+        else terms.plain(question.text, source.tokens)
+    )
+    lexical = {
+        hit.id: hit.score
+        for hit in source.snapshot.terms(words, CANDIDATES * max(len(places), 1), allowed)
+    }
     # A hit whose article was deleted a moment ago is in the index still, but no longer here.
-    passages = corpus.passages([*found, *lexical])
+    passages = source.corpus.passages(list(found | dict.fromkeys(lexical)))
     if not passages:
         return []
-    ids = list(passages)
-    cosines = snapshot.vectors(ids) @ question.vector
-    dense = {key: float(c) for key, c in zip(ids, cosines, strict=True)}
-    sentence = _best_sentences(question, passages, sentence_vectors)
     lexical = {key: score for key, score in lexical.items() if key in passages}
-    fused = fuse({"dense": dense, "sentence": sentence, "lexical": lexical}, WEIGHTS)
+    keys = list(passages)
+    rows = _Rows.of(passages, source)
+    raw = rows.cosines(question.vector)
+    compared = raw
+    if centres:
+        languages = [_language(p, source.languages, asked) for p in passages.values()]
+        moved = rows.centred(centres, languages).cosines(vector)
+        compared = (_evened(moved[0], languages), _evened(moved[1], languages))
+    dense, sentence = (dict(zip(keys, map(float, column), strict=True)) for column in compared)
+    weights = WEIGHTS | ({"lexical": LEXICAL_ACROSS} if centres else {})
+    fused = fuse({"dense": dense, "sentence": sentence, "lexical": lexical}, weights)
+    signals = {
+        key: {"dense": float(raw[0][i]), "sentence": float(raw[1][i])}
+        | ({"lexical": lexical[key]} if key in lexical else {})
+        for i, key in enumerate(keys)
+    }
+    return _evidence(fused, signals, passages, source.corpus, top_k)
+
+
+def _evidence(
+    fused: Mapping[str, float],
+    signals: Mapping[str, Mapping[str, float]],
+    passages: Mapping[str, Passage],
+    corpus: Corpus,
+    top_k: int,
+) -> list[Evidence]:
+    """The best passages with their articles; equal scores by id."""
     best = sorted(fused, key=lambda key: (-fused[key], key))[:top_k]
     articles = corpus.get_many([passages[key].article_id for key in best])
     evidence: list[Evidence] = []
     for key in best:
         article = articles.get(passages[key].article_id)
-        if article is None:  # deleted between the two reads
-            continue
-        signals = {"dense": dense[key], "sentence": sentence[key]}
-        if key in lexical:
-            signals["lexical"] = lexical[key]
-        evidence.append(Evidence(passages[key], article, len(evidence) + 1, fused[key], signals))
+        if article is not None:  # else deleted between the two reads
+            rank = len(evidence) + 1
+            evidence.append(Evidence(passages[key], article, rank, fused[key], signals[key]))
     return evidence
 
 
-def _best_sentences(
-    question: Question, passages: Mapping[str, Passage], sentence_vectors: Vectors
-) -> dict[str, float]:
-    """The best cosine of the question and one sentence, for each passage."""
-    owners: list[str] = []
-    texts: list[str] = []
-    for key, passage in passages.items():
-        for sentence in sentences(passage.text) or [passage.text]:
-            owners.append(key)
-            texts.append(sentence)
-    best: dict[str, float] = {}
-    for key, cosine in zip(owners, sentence_vectors(texts) @ question.vector, strict=True):
-        best[key] = max(best.get(key, -1.0), float(cosine))
-    return best
+def _places(
+    languages: Mapping[str, frozenset[str]], allowed: set[str] | None
+) -> dict[str, frozenset[str] | set[str] | None]:
+    """The articles to search, by language; None: every article there is."""
+    if allowed is None and len(languages) == 1:
+        return dict.fromkeys(languages)
+    if allowed is None:
+        return dict(languages)
+    both = {language: allowed & ids for language, ids in languages.items()}
+    return {language: ids for language, ids in both.items() if ids}
+
+
+def _language(passage: Passage, languages: Mapping[str, frozenset[str]], otherwise: str) -> str:
+    """The language of a passage's article; `otherwise` for one that was added a moment ago."""
+    if len(languages) == 1:
+        return next(iter(languages))
+    return next((k for k, ids in languages.items() if passage.article_id in ids), otherwise)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Rows:
+    """The candidates' vectors.
+
+    Attributes:
+        passages: float32, (n, dim), rows of length 1.
+        sentences: float32, (m, dim), rows of length 1, a passage's together and in their order.
+        starts: where each passage's sentences begin in `sentences`, (n,).
+    """
+
+    passages: Vector
+    sentences: Vector
+    starts: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, passages: Mapping[str, Passage], source: Source) -> _Rows:
+        """Look them up; a passage without sentences counts as one."""
+        texts: list[str] = []
+        starts: list[int] = []
+        for passage in passages.values():
+            starts.append(len(texts))
+            texts += sentences(passage.text) or [passage.text]
+        rows = source.snapshot.vectors(list(passages))
+        return cls(rows, source.sentence_vectors(texts), np.array(starts, np.int64))
+
+    def cosines(self, vector: Vector) -> tuple[Vector, Vector]:
+        """Each passage's own cosine, and its best sentence's, each (n,)."""
+        best = np.maximum.reduceat(self.sentences @ vector, self.starts)
+        return self.passages @ vector, best
+
+    def centred(self, centres: Centres, languages: Sequence[str]) -> _Rows:
+        """All without the mean of their language."""
+        means = np.stack([centres.passage[language] for language in languages])
+        counts = np.diff(np.append(self.starts, len(self.sentences)))
+        each = np.repeat(means, counts, axis=0)
+        return _Rows(centred(self.passages, means), centred(self.sentences, each), self.starts)
+
+
+def _evened(scores: Vector, languages: Sequence[str]) -> Vector:
+    """Raise the scores of the languages that lie farther from the question as a whole.
+
+    On an archive of which half is in each language, this brings a question's paragraph in the
+    other language to rank 1 in .67 and .77 of the cases instead of .57 and .77. A language with
+    fewer than NEIGHBOURS candidates is raised in proportion, because a chance hit says little.
+    """
+    found = np.array(languages)
+    levels = {
+        k: float(np.sort(scores[found == k])[-NEIGHBOURS:].mean()) for k in dict.fromkeys(languages)
+    }
+    highest = max(levels.values())
+    out = scores.copy()
+    for language, level in levels.items():
+        mine = found == language
+        out[mine] += (highest - level) * min(1.0, np.count_nonzero(mine) / NEIGHBOURS)
+    return out
 
 
 def fuse(

@@ -365,6 +365,8 @@ class Filters:
     Attributes:
         date_from: ISO date, included; an article without a date does not pass.
         date_to: ISO date, included.
+        as_of: ISO date; only what had been published by then, that day included. An article dated
+            by its month or year passes when all of that time had gone by.
     """
 
     authors: tuple[str, ...] = ()
@@ -374,6 +376,7 @@ class Filters:
     article_ids: tuple[str, ...] = ()
     date_from: str | None = None
     date_to: str | None = None
+    as_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
