@@ -185,11 +185,11 @@ def _cut(
         if ends and rng.random() < recipe.soft:
             places.add(rng.choice(ends))
         elif len(text) > 4:
-            places.add(rng.randrange(1, len(text)))
+            places.add(_between_words(text, rng.randrange(1, len(text))))
     bounds = [0, *sorted(places), len(text)]
     pieces = []
     for start, end in pairwise(bounds):
-        doubled = start > 0 and rng.random() < recipe.doubled and text[start - 1].isalnum()
+        doubled = start > 0 and rng.random() < recipe.doubled and text[start - 1] >= "㐀"
         if start in ends:
             soft.append([index, start])
             doubled = False
@@ -197,6 +197,15 @@ def _cut(
         if shown.strip():
             pieces.append(_Piece(shown, "body", number, index, start, doubled, cut=end < len(text)))
     return pieces
+
+
+def _between_words(text: str, place: int) -> int:
+    """The place, or behind the Latin word that it would cut: columns break those at blanks."""
+    while place < len(text) - 1 and text[place - 1].isascii() and not text[place - 1].isspace():
+        if not text[place].isascii():
+            break
+        place += 1
+    return place
 
 
 def _interleave(

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from rag.language import language_of
 from rag.ngrams import Ngrams
 
 _TERMINAL = "。！？!?…"
@@ -38,6 +39,8 @@ _WORDS = {"首先": 1, "其次": 2, "再次": 3, "最后": 4}
 _COMMON = 60  # pieces: pairs of characters that stand in more say nothing of an article
 _SIMILAR_TO = 1500  # pieces at most that are compared all with all
 _READ = 400_000  # characters of a page that are counted
+_TELLING = 12  # characters from which a piece's script is told
+_NEAR = 30  # characters that show the script around a piece's end
 _EDGE = 4000  # characters at a piece's edges that are searched for signs
 PAIR_NAMES = (
     "runs_on",
@@ -68,6 +71,7 @@ class Side:
         first: the first number of each enumeration in it, by the enumeration's kind.
         last: the last number of each.
         starts_counted: whether it begins with an enumeration's sign.
+        latin: whether it is mostly Latin script; None when it is too short to tell.
     """
 
     text: str
@@ -80,6 +84,7 @@ class Side:
     first: Mapping[str, int]
     last: Mapping[str, int]
     starts_counted: bool
+    latin: bool | None
 
 
 def side(text: str, ngrams: Ngrams) -> Side:
@@ -98,14 +103,26 @@ def side(text: str, ngrams: Ngrams) -> Side:
         text,
         ends_whole(text),
         not text or text[0] in _NO_START,
-        ngrams.across("。", text[:2]) if text else 0.0,
+        _freshness(text, ngrams),
         ngrams.across(text[-2:], "。") if text else 0.0,
         closing,
         opening,
         first,
         last,
         counted,
+        language_of(text[:200]) == "en" if len(text) >= _TELLING else None,
     )
+
+
+def _freshness(text: str, ngrams: Ngrams) -> float:
+    """How likely a text begins a sentence, log-odds; Latin letters tell by their case."""
+    if text and _is_letter(text[0]):
+        return 2.0 if text[0].isupper() else -4.0
+    return ngrams.across("。", text[:2]) if text else 0.0
+
+
+def _is_letter(char: str) -> bool:
+    return char.isascii() and char.isalpha()
 
 
 def ends_whole(text: str) -> bool:
@@ -113,7 +130,11 @@ def ends_whole(text: str) -> bool:
     bare = text.rstrip().rstrip(_CLOSERS)
     if not bare or _SIGNED_OFF.search(text[-30:]):
         return True
-    return bare[-1] in _TERMINAL or bool(_LATIN_END.search(text.rstrip()) and bare[-2:-1].isalpha())
+    if bare[-1] in _TERMINAL:
+        return True
+    near = text.rstrip()[-_NEAR:]
+    figure = not bare[-2:-1].isalpha() and re.search(r"[㐀-鿿]", near)  # 114.|5 cut in Chinese text
+    return bool(_LATIN_END.search(near)) and not figure
 
 
 def _numbered(found: re.Match[str]) -> tuple[str, int]:
@@ -193,7 +214,7 @@ class Evidence:
         values = np.zeros(len(PAIR_NAMES))
         if not a.text or not b.text:
             return values
-        odds = self._ngrams.across(a.text[-2:], b.text[:2])
+        odds = self._across(a, b)
         if _may_double(a, b):
             without = self._ngrams.across(a.text[-2:], b.text[1:3])
             values[5] = 1.0
@@ -209,6 +230,14 @@ class Evidence:
         values[9] = a.text[-1].isascii() and b.text[0].isascii() and b.text[0].islower()
         return values
 
+    def _across(self, a: Side, b: Side) -> float:
+        """How likely the characters run on, log-odds; between Latin words only case tells."""
+        if a.latin is not None and b.latin is not None and a.latin != b.latin:
+            return -6.0
+        if b.latin and _is_letter(b.text[0]):
+            return 1.5 if b.text[0].islower() else -0.5
+        return self._ngrams.across(a.text[-2:], b.text[:2])
+
     def _seen(self, left: str, right: str) -> float:
         """How well the characters across a joint are known from elsewhere on the page, 0 to 3."""
         best = 0.0
@@ -222,9 +251,9 @@ class Evidence:
 
 
 def _may_double(a: Side, b: Side) -> bool:
-    """Whether a character may be printed twice at a joint: the same letter, not a figure."""
+    """Whether a character may be printed twice at a joint: a Chinese one, no letter or figure."""
     char = a.text[-1]
-    return char == b.text[0] and char.isalpha() and len(b.text) > 1 and not a.whole
+    return char == b.text[0] and "㐀" <= char <= "鿿" and len(b.text) > 1 and not a.whole
 
 
 def _likeness(texts: Sequence[str], ngrams: Ngrams) -> NDArray[np.float32]:
