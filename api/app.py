@@ -15,6 +15,8 @@ from fastapi.staticfiles import StaticFiles
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 
+from api import archive as archive_routes
+from api import feedback as feedback_routes
 from api import openai
 from api.routes import UNEXPECTED, State, router
 from api.security import Gate, Guard, Overloaded
@@ -24,6 +26,7 @@ from rag.errors import (
     ArchiveBusy,
     BadInput,
     CorpusDamaged,
+    FeedbackDamaged,
     HomeUnusable,
     IndexDamaged,
     IndexUnwritable,
@@ -34,6 +37,7 @@ from rag.errors import (
     UnreadableFile,
     WenjuError,
 )
+from rag.feedback import FeedbackStore
 from rag.pipeline import Pipeline
 
 logger = logging.getLogger(__name__)
@@ -51,6 +55,7 @@ _STATUS: list[tuple[type[WenjuError], int, str]] = [
     (ModelUnavailable, 503, "model_unavailable"),
     (IndexDamaged, 503, "index_damaged"),
     (CorpusDamaged, 503, "corpus_damaged"),
+    (FeedbackDamaged, 503, "feedback_damaged"),
     (HomeUnusable, 503, "home_unusable"),
 ]
 _HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 400: "bad_request", 413: "too_large"}
@@ -97,10 +102,13 @@ def create_app(settings: Settings, pipeline: Pipeline | None = None) -> FastAPI:
     app.state.wenju = State(
         settings=settings,
         pipeline=archive,
+        feedback=FeedbackStore(archive.config.home),
         questions=Gate(settings.concurrency, settings.queue),
         writes=Gate(1, settings.queue),
     )
     app.include_router(router)
+    app.include_router(archive_routes.router)
+    app.include_router(feedback_routes.router)
     app.include_router(openai.router)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
 

@@ -7,31 +7,28 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 import anyio
 import anyio.to_thread
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
-from pydantic import ValidationError
-from starlette.datastructures import UploadFile
 
 from api import schemas
-from api.schemas import AskBody, ErrorBody, Json, SearchBody
+from api.schemas import AskBody, Json, SearchBody
 from api.security import Gate, request_id
 from api.settings import Settings
 from api.work import answer_of, events_of
 from rag import __version__
-from rag.errors import BadInput, WenjuError
+from rag.errors import WenjuError
+from rag.feedback import FeedbackStore
 from rag.pipeline import Event, Pipeline
 
 UNEXPECTED = "Something went wrong inside Wenju; the server's log has the details."
 """What is said of an error that nobody foresaw: nothing of the inside."""
 
 logger = logging.getLogger(__name__)
-router = APIRouter(
-    responses={code: {"model": ErrorBody} for code in (400, 404, 409, 413, 422, 500, 503)}
-)
+router = APIRouter(responses=schemas.ERRORS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +37,7 @@ class State:
 
     settings: Settings
     pipeline: Pipeline
+    feedback: FeedbackStore
     questions: Gate
     writes: Gate
 
@@ -124,91 +122,6 @@ async def search(body: SearchBody, state: Shared) -> Json:
     return {"question": body.question, "passages": [schemas.evidence_json(e) for e in evidence]}
 
 
-@router.get("/v1/articles", tags=["articles"])
-def articles(
-    state: Shared,
-    limit: Annotated[int, Query(ge=1, le=500)] = 50,
-    offset: Annotated[int, Query(ge=0, le=10**9)] = 0,
-    q: Annotated[str, Query(max_length=200)] = "",
-) -> Json:
-    """The archive's articles, newest first; `q` looks in titles, authors and sources."""
-    found, total = state.pipeline.corpus.listing(limit=limit, offset=offset, query=q)
-    return {"articles": [schemas.head_json(a) for a in found], "total": total}
-
-
-@router.get("/v1/articles/{article_id}", tags=["articles"])
-def article(article_id: str, state: Shared) -> Json:
-    """One article with its text and blocks."""
-    return schemas.article_json(state.pipeline.corpus.get(article_id))
-
-
-@router.delete("/v1/articles/{article_id}", tags=["articles"])
-async def delete(article_id: str, state: Shared) -> Json:
-    """Take an article out of the archive and the index."""
-    await state.writes.run(lambda: state.pipeline.delete(article_id))
-    return {"deleted": article_id}
-
-
-_UPLOADS: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {"schema": schemas.ArticleBody.model_json_schema()},
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["files"],
-                    "properties": {
-                        "files": {
-                            "type": "array",
-                            "items": {"type": "string", "format": "binary"},
-                        },
-                        "kind": {"type": "string", "enum": ["page", "article", "articles"]},
-                    },
-                }
-            },
-        },
-    }
-}
-
-
-@router.post("/v1/articles", tags=["articles"], openapi_extra=_UPLOADS)
-async def add(request: Request, state: Shared) -> Json:
-    """Add articles: uploaded files, or one text as JSON. Every file is reported."""
-    uploads, kind = await _uploads(request)
-    reports = [
-        await state.writes.run(partial(state.pipeline.add_upload, name, data, kind=kind))
-        for name, data in uploads
-    ]
-    return {"files": [schemas.report_json(r) for r in reports]}
-
-
-async def _uploads(request: Request) -> tuple[list[tuple[str, bytes]], str | None]:
-    """Names and contents of what was sent, and the kind that was given with it.
-
-    Raises:
-        BadInput: it is neither a form with files nor one article as JSON.
-    """
-    form_type = request.headers.get("content-type", "").startswith("multipart/form-data")
-    if not form_type:
-        try:
-            body = schemas.ArticleBody.model_validate_json(await request.body())
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"])) or "body"
-            raise BadInput(f"{where}: {first['msg']}; send {{name, text}} or a form.") from error
-        return [(body.name, body.text.encode())], body.kind
-    async with request.form(max_files=1000, max_fields=20) as form:
-        kind = form.get("kind")
-        if kind not in (None, "", "page", "article", "articles"):
-            raise BadInput("kind must be page, article or articles.")
-        files = [f for f in form.getlist("files") if isinstance(f, UploadFile)]
-        if not files:
-            raise BadInput("The form holds no file; send one or more in the field `files`.")
-        contents = [(f.filename or "upload", await f.read()) for f in files]
-    return contents, str(kind) if kind else None
-
-
 @router.get("/v1/examples", tags=["questions"])
 def example_questions(
     state: Shared, language: Annotated[str, Query(pattern="^(zh|en)$")] = "zh"
@@ -234,6 +147,7 @@ async def readyz(state: Shared) -> Json:
             "status": "ready",
             "generation": snapshot.generation,
             "passages": snapshot.size,
+            "articles": state.pipeline.corpus.stats()["articles"],
             "model": encoder.name,
         }
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from rag.errors import BadFilter
+from rag.feedback import Feedback
 from rag.types import (
     Answer,
     Article,
@@ -20,6 +21,12 @@ from rag.types import (
 )
 
 Json = dict[str, Any]
+
+DATE = r"^\d{4}(-\d{2}(-\d{2})?)?$"
+"""An ISO date, as precise as it is known."""
+
+_AROUND = 16
+"""Characters shown on each side of a joint in a preview."""
 
 
 class _Strict(BaseModel):
@@ -34,9 +41,9 @@ class FilterBody(_Strict):
     sections: list[str] = Field(default=[], max_length=50)
     languages: list[Literal["zh", "en"]] = Field(default=[], max_length=2)
     article_ids: list[str] = Field(default=[], max_length=1000)
-    date_from: str | None = Field(None, pattern=r"^\d{4}(-\d{2}(-\d{2})?)?$")
-    date_to: str | None = Field(None, pattern=r"^\d{4}(-\d{2}(-\d{2})?)?$")
-    as_of: str | None = Field(None, pattern=r"^\d{4}(-\d{2}(-\d{2})?)?$")
+    date_from: str | None = Field(None, pattern=DATE)
+    date_to: str | None = Field(None, pattern=DATE)
+    as_of: str | None = Field(None, pattern=DATE)
 
     def filters(self) -> Filters:
         """As the pipeline takes them.
@@ -101,12 +108,44 @@ class ErrorBody(BaseModel):
     error: ErrorFacts
 
 
+ERRORS: dict[int | str, Json] = {
+    code: {"model": ErrorBody} for code in (400, 404, 409, 413, 422, 500, 503)
+}
+"""What every route may answer instead, for the API's docs."""
+
+
+class FeedbackBody(_Strict):
+    """POST /v1/feedback: what a reader thinks of one answer."""
+
+    answer_id: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    question: str = Field(min_length=1, max_length=4096)
+    answer: str = Field(max_length=65536)
+    verdict: Literal["up", "down"]
+    comment: str = Field(default="", max_length=4000)
+    article_ids: list[Annotated[str, Field(max_length=64)]] = Field(default=[], max_length=100)
+    passage_ids: list[Annotated[str, Field(max_length=96)]] = Field(default=[], max_length=100)
+
+    def feedback(self, now: str) -> Feedback:
+        """As it is stored; `now` is an ISO 8601 time."""
+        return Feedback(
+            answer_id=self.answer_id,
+            verdict=self.verdict,
+            question=self.question,
+            answer=self.answer,
+            comment=self.comment.strip(),
+            article_ids=tuple(dict.fromkeys(self.article_ids)),
+            passage_ids=tuple(dict.fromkeys(self.passage_ids)),
+            at=now,
+        )
+
+
 class ArticleBody(_Strict):
     """POST /v1/articles as JSON: one article, or a file's text."""
 
     name: str = Field("article.md", max_length=255, description="names the article's file")
     text: str = Field(max_length=32 * 1024 * 1024)
     kind: Literal["page", "article", "articles"] | None = None
+    dry_run: bool = Field(False, description="show what would be read, and store nothing")
 
 
 def head_json(article: Article) -> Json:
@@ -240,6 +279,46 @@ def report_json(report: FileReport) -> Json:
         "passages": report.passages,
         "reason": report.reason,
         "notices": list(report.notices),
+    }
+
+
+def preview_json(report: FileReport, articles: Sequence[Article]) -> Json:
+    """What would become of one file: its articles as they were read, none of them stored."""
+    return {**report_json(report), "articles": [_read_json(a) for a in articles]}
+
+
+def _read_json(article: Article) -> Json:
+    """An article that is not stored: its head, and each joint with the words around it."""
+    text = article.text
+    return {
+        **{k: v for k, v in head_json(article).items() if k not in ("id", "url")},
+        "unplaced": sum(b.kind.value == "unplaced" for b in article.blocks),
+        "joints": [
+            {
+                "paragraph": number,
+                "before": text[max(block.span.start, j.at - _AROUND) : j.at],
+                "after": text[j.at : min(block.span.end, j.at + _AROUND)],
+                "confidence": round(j.confidence, 4),
+                "dropped": j.dropped,
+                "reasons": list(j.reasons),
+            }
+            for number, block in enumerate(article.paragraphs)
+            for j in block.joints
+        ],
+    }
+
+
+def feedback_json(feedback: Feedback) -> Json:
+    """One stored verdict."""
+    return {
+        "answer_id": feedback.answer_id,
+        "verdict": feedback.verdict,
+        "question": feedback.question,
+        "answer": feedback.answer,
+        "comment": feedback.comment,
+        "article_ids": list(feedback.article_ids),
+        "passage_ids": list(feedback.passage_ids),
+        "at": feedback.at,
     }
 
 

@@ -3,6 +3,7 @@
     python -m eval run SET --home DIR       ask a question set and score the answers
     python -m eval retrieval SET...         search for the paragraphs of SQuAD-format sets
     python -m eval compare A B              two result files, question by question
+    python -m eval feedback --home DIR      readers' verdicts as drafts of a question set
 
 Everything slow is imported inside the commands, so that --help answers at once.
 """
@@ -199,6 +200,28 @@ def compare(
 
     comparison = compare_.compare(compare_.load_results(first), compare_.load_results(second))
     _deliver(comparison, out, as_json, show.show_comparison)
+
+
+@app.command()
+def feedback(
+    home: Annotated[
+        Path, typer.Option(envvar="WENJU_HOME", help="Folder of the archive.")
+    ] = Path("wenju-data"),
+    verdict: Annotated[str | None, typer.Option(help="Only `up` or only `down`.")] = None,
+    out: Out = None,
+) -> None:
+    """Print readers' verdicts as drafts of a question set, JSON lines, for a person to finish."""
+    from eval import feedback as feedback_
+
+    if verdict not in (None, "up", "down"):
+        raise typer.BadParameter("--verdict is `up` or `down`")
+    found = feedback_.drafts(home, verdict)
+    if out is None:
+        print(feedback_.lines(found), end="")
+    else:
+        out.write_text(feedback_.lines(found), encoding="utf-8")
+    said = f"{len(found.cases)} drafts; {found.lost} cited passages are no longer in the archive"
+    print(f"eval: {said}", file=sys.stderr)
 
 
 def _deliver(report: dict[str, Any], out: Path | None, as_json: bool, show: Any) -> None:  # noqa: ANN401 a function

@@ -422,6 +422,28 @@ class Corpus:
             ).fetchall()
         return [self._article(r) for r in rows], total
 
+    def facets(self, limit: int = 200) -> dict[str, list[tuple[str, int]]]:
+        """What articles can be chosen by: each value with the number of articles that have it.
+
+        Args:
+            limit: of each field at most so many values, the most frequent first.
+
+        Returns:
+            "authors", "sources", "sections" and "languages", the fields of `Filters`.
+        """
+        columns = {"sources": "source", "sections": "section", "languages": "language"}
+        queries = {"authors": "SELECT value AS v FROM articles, json_each(articles.authors)"}
+        queries |= {name: f"SELECT {column} AS v FROM articles" for name, column in columns.items()}
+        with self._connection() as db:
+            return {
+                name: db.execute(
+                    f"SELECT v, count(*) FROM ({query}) WHERE v IS NOT NULL AND v <> ''"
+                    " GROUP BY v ORDER BY 2 DESC, v LIMIT ?",
+                    (limit,),
+                ).fetchall()
+                for name, query in queries.items()
+            }
+
     def uris(self, article_id: str) -> list[str]:
         """The files that hold an article."""
         with self._connection() as db:
@@ -479,9 +501,10 @@ def _conditions(filters: Filters) -> tuple[str, list[object]]:
         where.append("published >= ?")
         values.append(filters.date_from)
     if filters.date_to:
-        # "2024" and "2024-05" are as precise as it is known: they pass a later day of that time.
+        # "2024" and "2024-05" are as precise as it is known: they pass a later day of that time,
+        # and as the last date they let all of that time pass: "~" sorts behind every character.
         where.append("published <= ?")
-        values.append(filters.date_to)
+        values.append(filters.date_to + "~")
     if filters.as_of:
         # Only what had surely been published: of "2024-05" that can be said from 31 May on.
         where.append("published || substr('-12-31', 1 + length(published) - 4) <= ?")

@@ -9,6 +9,7 @@
     ├── ArchiveBusy            another process is writing (retryable)
     ├── IndexDamaged           a file of the index is missing or changed
     ├── CorpusDamaged          the SQLite file cannot be read
+    ├── FeedbackDamaged        the file of readers' verdicts cannot be read
     ├── IndexUnwritable        a file of the index cannot be written (retryable)
     ├── HomeUnusable           the home folder cannot be made, read or written
     ├── ModelMismatch          the index was made with another model
@@ -39,6 +40,7 @@ __all__ = [
     "BadInput",
     "BadQuestion",
     "CorpusDamaged",
+    "FeedbackDamaged",
     "HomeUnusable",
     "IndexDamaged",
     "IndexUnwritable",
@@ -90,6 +92,18 @@ class CorpusDamaged(WenjuError):
         super().__init__(
             f"The corpus {path} cannot be read ({reason}); put back a backup of it, "
             "or move it away and add the articles again."
+        )
+
+
+class FeedbackDamaged(WenjuError):
+    """The file of readers' verdicts, SQLite, cannot be read."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(
+            f"The verdicts in {path} cannot be read ({reason}); put back a backup of the file, "
+            "or move it away to begin anew. The archive is not touched."
         )
 
 

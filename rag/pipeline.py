@@ -63,6 +63,11 @@ from rag.types import (
 LOCK = "writer.lock"
 """The file in the home that one writer at a time holds locked."""
 
+NO_TEXT = "holds no text that could be an article"
+
+EXAMPLES_FROM = 40
+"""Articles, the newest, that example questions are drawn from."""
+
 ANSWER_EVIDENCE = 20
 """Passages that the answer is drawn from: more than are shown, for questions over many articles."""
 
@@ -191,6 +196,23 @@ class Pipeline:
             self.sync()
         return self._counted(report)
 
+    def preview(
+        self, name: str, data: bytes, kind: str | None = None
+    ) -> tuple[FileReport, tuple[Article, ...]]:
+        """What `add_upload` would read from a file; nothing is stored.
+
+        Returns:
+            A report whose outcome is "preview" or "failed", and the articles as they were read.
+        """
+        try:
+            document = readers.read_bytes(name, data)
+            articles = tuple(pages.articles(document, kind=kind))
+        except UnreadableFile as error:
+            return FileReport(name, "failed", reason=error.reason), ()
+        if not articles:
+            return FileReport(name, "failed", reason=NO_TEXT), ()
+        return FileReport(document.uri, "preview", notices=_notices(document)), articles
+
     def _put(
         self, uri: str, read: Callable[[], Document], kind: str | None, restore: bool
     ) -> FileReport:
@@ -207,7 +229,7 @@ class Pipeline:
         except UnreadableFile as error:
             return FileReport(uri, "failed", reason=error.reason)
         if not articles:
-            return FileReport(uri, "failed", reason="holds no text that could be an article")
+            return FileReport(uri, "failed", reason=NO_TEXT)
         put = self.corpus.put(document, articles, now=_now(), restore=restore)
         notices = _notices(document)
         if put.kept_out:
@@ -362,7 +384,10 @@ class Pipeline:
 
     def examples(self, language: str) -> list[str]:
         """A few questions, in "zh" or "en", that this archive can be asked."""
-        articles, _ = self.corpus.listing(limit=12)
+        chosen = Filters(languages=(language,))
+        articles, _ = self.corpus.listing(limit=EXAMPLES_FROM, filters=chosen)
+        if not articles:
+            articles, _ = self.corpus.listing(limit=EXAMPLES_FROM)
         return examples.examples(articles, language)
 
     def checked(self, question: str) -> str:
