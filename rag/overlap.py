@@ -37,6 +37,13 @@ def _held(alternatives: Sequence[str], folded: str) -> float:
     return best
 
 
+def _row(alternatives: Sequence[str], texts: Sequence[str]) -> Sequence[float]:
+    """`_held` for each text; most terms are one Chinese word, which needs no more than `in`."""
+    if len(alternatives) == 1 and not alternatives[0][:1].isascii():
+        return [alternatives[0] in text for text in texts]
+    return [_held(alternatives, text) for text in texts]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Overlap:
     """Terms of the question and the candidates that hold them.
@@ -59,7 +66,7 @@ class Overlap:
         A rarer term weighs more (idf), and so does a longer one.
         """
         once = tuple(dict(terms).items())
-        held = np.array([[_held(a, text) for text in texts] for _, a in once])
+        held = np.array([_row(a, texts) for _, a in once], dtype=np.float64)
         held = held.reshape(len(once), len(texts))
         rarity = np.maximum(np.log((len(texts) + 1.0) / (held.sum(axis=1) + 0.5)), 0.0)
         lengths = [min(len(t), 4) if _HAN.match(t) else 2 for t, _ in once]
