@@ -132,6 +132,38 @@ def head(article: Json) -> Json:
     return {k: v for k, v in article.items() if k not in ("text", "blocks")}
 
 
+def facets(articles: list[Json]) -> Json:
+    """GET /v1/facets."""
+    values = {
+        "authors": [name for a in articles for name in a["authors"]],
+        "sources": [a["source"] for a in articles if a["source"]],
+        "sections": [a["section"] for a in articles if a["section"]],
+        "languages": [a["language"] for a in articles],
+    }
+    counted = {
+        field: [{"value": v, "count": found.count(v)} for v in dict.fromkeys(found)]
+        for field, found in values.items()
+    }
+    return {**counted, "from": "2023-11", "to": "2024-05-20"}
+
+
+def preview(article: Json) -> Json:
+    """An article in the answer to a dry run."""
+    text, bodies = article["text"], [b for b in article["blocks"] if b["kind"] == "body"]
+    joints = [
+        {
+            "paragraph": b["paragraph"],
+            "before": text[max(b["start"], j["at"] - 16) : j["at"]],
+            "after": text[j["at"] : min(b["end"], j["at"] + 16)],
+            **{k: j[k] for k in ("confidence", "dropped", "reasons")},
+        }
+        for b in bodies
+        for j in b["joints"]
+    ]
+    kept = {k: v for k, v in head(article).items() if k not in ("id", "url")}
+    return {**kept, "paragraphs": len(bodies), "unplaced": 2, "joints": joints}
+
+
 def _find(quote: str) -> tuple[Json, Json]:
     for article in ARTICLES:
         for block in article["blocks"]:

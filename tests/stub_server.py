@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from stub_archive import ARTICLES, Json, head, scripted
+from stub_archive import ARTICLES, Json, facets, head, preview, scripted
 
 STATIC = Path(__file__).resolve().parent.parent / "api" / "static"
 POLICY = (
@@ -35,7 +35,10 @@ class Stub(ThreadingHTTPServer):
     Attributes:
         articles: what the archive holds now.
         asked: the bodies of POST /v1/ask, in order.
-        uploaded: names of the files that were sent.
+        uploaded: names of the files that were sent to be kept.
+        previewed: names of the files that were sent to be looked at.
+        feedback: bodies of POST /v1/feedback, by answer.
+        listed: the parameters of GET /v1/articles, in order.
         go_on: "slow" questions wait for it between their words.
         gone: set when a browser hung up during a stream.
     """
@@ -51,6 +54,9 @@ class Stub(ThreadingHTTPServer):
         self.articles: list[Json] = list(ARTICLES)
         self.asked: list[Json] = []
         self.uploaded: list[str] = []
+        self.previewed: list[str] = []
+        self.feedback: dict[str, Json] = {}
+        self.listed: list[dict[str, list[str]]] = []
         self.go_on = threading.Event()
         self.gone = threading.Event()
 
@@ -77,7 +83,13 @@ class Handler(BaseHTTPRequestHandler):
         elif url.path.startswith("/static/") and (STATIC / url.path[8:]).is_file():
             self._file(STATIC / url.path[8:])
         elif url.path == "/v1/articles":
+            self.server.listed.append(parse_qs(url.query))
             self._list(query)
+        elif url.path == "/v1/facets":
+            self._json(facets(self.server.articles))
+        elif url.path == "/readyz":
+            state = {"status": "ready", "generation": 12, "passages": 1234, "model": "scripted"}
+            self._json({**state, "articles": len(self.server.articles)})
         elif url.path.startswith("/v1/articles/"):
             self._article(url.path.rpartition("/")[2])
         elif url.path == "/v1/examples":
@@ -89,6 +101,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_DELETE(self) -> None:
         wanted = self.path.rpartition("/")[2]
+        if self.path.startswith("/v1/feedback/"):
+            withdrawn = self.server.feedback.pop(wanted, None) is not None
+            self._json({"answer_id": wanted, "withdrawn": withdrawn})
+            return
         self.server.articles = [a for a in self.server.articles if a["id"] != wanted]
         self._json({"deleted": wanted})
 
@@ -97,12 +113,23 @@ class Handler(BaseHTTPRequestHandler):
         if self.path == "/v1/ask":
             self._ask(json.loads(body))
             return
+        if self.path == "/v1/feedback":
+            given = json.loads(body)
+            if "refused" in given["comment"]:
+                self._error(503, "home_unusable", "The disk is full.")
+                return
+            self.server.feedback[given["answer_id"]] = given
+            self._json(given)
+            return
         name = body.split(b'filename="')[1].split(b'"')[0].decode()
-        self.server.uploaded.append(name)
+        dry_run = b'name="dry_run"\r\n\r\ntrue' in body
+        (self.server.previewed if dry_run else self.server.uploaded).append(name)
         if name.startswith("bad"):
             self._error(422, "unreadable_file", f"{name}: is not text")
             return
         report = {"file": name, "outcome": "added", "articles": ["a1"], "passages": 4}
+        if dry_run:
+            report |= {"outcome": "preview", "articles": [preview(ARTICLES[0])], "passages": 0}
         self._json({"files": [{**report, "reason": "", "notices": []}]})
 
     def _list(self, query: dict[str, str]) -> None:
@@ -110,6 +137,8 @@ class Handler(BaseHTTPRequestHandler):
             head(a)
             for a in self.server.articles
             if query.get("q", "") in f"{a['title']}{a['source']}"
+            and query.get("source", a["source"]) == a["source"]
+            and query.get("language", a["language"]) == a["language"]
         ]
         first = int(query.get("offset", 0))
         page = found[first : first + int(query.get("limit", 50))]

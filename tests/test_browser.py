@@ -571,7 +571,9 @@ def test_deleting_can_be_undone_until_the_notice_goes(browsing: Browsing, stub: 
     assert [a["id"] for a in stub.articles] == ["a1", "e1", "h1"]
 
 
-def test_files_are_uploaded_and_what_was_read_is_shown(browsing: Browsing, stub: Stub) -> None:
+def test_what_was_read_is_shown_and_accepted_before_it_is_stored(
+    browsing: Browsing, stub: Stub
+) -> None:
     browsing.allowed.append("422")
     page = browsing.open(f"{stub.url}/#archive")
     page.locator("#files").set_input_files(
@@ -581,15 +583,39 @@ def test_files_are_uploaded_and_what_was_read_is_shown(browsing: Browsing, stub:
         ]
     )
     rows = page.get_by_role("list", name="上传的文件").locator("> li")
-    expect(rows.nth(0)).to_contain_text("已加入")
+    expect(rows.nth(0)).to_contain_text("读到这些，还没有加入")
     expect(rows.nth(0)).to_contain_text("读出 1 篇文章 · 2 处接栏，把握最低 58%")
+    expect(rows.nth(0)).to_contain_text(
+        "周砚秋、罗一鸣 · 文据样报 · 2024年5月20日 · 第 3 版 · 江岸城市研究院 · 4 段 · "
+        "2 处文字未能归入正文"
+    )
     expect(rows.nth(1)).to_contain_text("bad.bin: is not text")
-    assert stub.uploaded == ["page.txt", "bad.bin"]
+    rows.nth(0).get_by_text("查看接栏处（2）").click()
+    seams = rows.nth(0).locator(".seams li")
+    expect(seams.nth(1)).to_contain_text("案公示了三十天，收到意见四十七条")
+    expect(seams.nth(1)).to_contain_text("第 2 段，把握 58% 略去重复的“三”。")
+    assert (stub.previewed, stub.uploaded) == (["page.txt", "bad.bin"], [])
+    rows.nth(0).get_by_role("button", name="加入资料库").click()
+    expect(rows.nth(0)).to_contain_text("已加入")
+    assert stub.uploaded == ["page.txt"]
     rows.nth(0).get_by_role("link").click()
     expect(page.locator("#reader")).to_contain_text(DISPLAYED_TITLE)
-    rows.nth(0).get_by_role("button", name="不要，删除").click()
-    expect(rows.nth(0)).to_contain_text("已删除")
-    assert "a1" not in [a["id"] for a in stub.articles]
+
+
+def test_what_was_read_can_be_discarded_and_stores_nothing(browsing: Browsing, stub: Stub) -> None:
+    page = browsing.open(f"{stub.url}/#archive", language="en")
+    names = ["one.txt", "two.txt", "three.txt"]
+    page.locator("#files").set_input_files(
+        [{"name": n, "mimeType": "text/plain", "buffer": b"text"} for n in names]
+    )
+    rows = page.get_by_role("list", name="Uploaded files").locator("> li")
+    expect(page.get_by_role("button", name="Add all (3)")).to_be_visible()
+    rows.nth(1).get_by_role("button", name="Discard").click()
+    expect(rows.nth(1)).to_contain_text("Discarded")
+    page.get_by_role("button", name="Add all (2)").click()
+    expect(rows.nth(2)).to_contain_text("Added")
+    expect(page.get_by_role("button", name="Add all")).to_be_hidden()
+    assert (stub.previewed, stub.uploaded) == (names, ["one.txt", "three.txt"])
 
 
 def test_a_file_can_be_dropped(browsing: Browsing, stub: Stub) -> None:
@@ -599,8 +625,135 @@ def test_a_file_can_be_dropped(browsing: Browsing, stub: Stub) -> None:
             data.items.add(new File(["文章"], "dropped.md")); return data; }"""
     )
     page.locator(".drop").dispatch_event("drop", {"dataTransfer": data})
+    page.get_by_role("button", name="加入资料库").click()
     expect(page.get_by_role("list", name="上传的文件")).to_contain_text("已加入")
     assert stub.uploaded == ["dropped.md"]
+
+
+def test_the_list_is_filtered_and_its_filters_are_asked_with(
+    browsing: Browsing, stub: Stub
+) -> None:
+    page = browsing.open(f"{stub.url}/#archive")
+    expect(page.get_by_text("索引第 12 代 · 1,234 段 · 模型 scripted")).to_be_visible()
+    page.locator("#archive").get_by_role("button", name="筛选", exact=True).click()
+    offered = page.locator("#list-sources option")
+    expect(offered.first).to_have_attribute("value", "文据样报")
+    expect(offered.first).to_have_attribute("label", "1 篇文章")
+    page.locator("#archive").get_by_label("来源").fill("文据样报")
+    page.locator("#archive").get_by_label("栏目").fill("要闻")
+    page.locator("#archive").get_by_label("起始日期").fill("2024-01-01")
+    page.get_by_role("button", name="使用筛选").click()
+    expect(page.get_by_text("找到 1 篇")).to_be_visible()
+    assert stub.listed[-1] == {
+        "limit": ["40"],
+        "offset": ["0"],
+        "source": ["文据样报"],
+        "section": ["要闻"],
+        "date_from": ["2024-01-01"],
+    }
+    page.get_by_role("button", name="去掉筛选：要闻").click()
+    expect(page.locator("#archive .filter-chip")).to_have_count(2)
+    page.get_by_role("button", name="在这些文章中提问").click()
+    answered(page, LIFTS)
+    assert stub.asked[0]["filters"] == {"sources": ["文据样报"], "date_from": "2024-01-01"}
+    page.locator("#to-archive").click()
+    page.get_by_role("button", name="去掉筛选：2024年1月1日 起").last.click()
+    page.locator("#archive").get_by_role("button", name="去掉筛选：文据样报").click()
+    expect(page.get_by_text(f"{len(ARTICLES)} 篇文章").last).to_be_visible()
+    expect(page.get_by_role("button", name="在这些文章中提问")).to_be_hidden()
+
+
+def test_filters_that_nothing_passes_say_so(browsing: Browsing, stub: Stub) -> None:
+    page = browsing.open(f"{stub.url}/#archive", language="en")
+    page.locator("#archive").get_by_role("button", name="Filters", exact=True).click()
+    page.locator("#archive").get_by_label("Source").fill("nobody")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("No article passes these filters.")).to_be_visible()
+    page.get_by_role("button", name="Switch to Chinese (中文)").click()
+    expect(page.get_by_text("没有符合筛选条件的文章。")).to_be_visible()
+
+
+def test_an_index_that_cannot_be_used_is_said_so(browsing: Browsing, stub: Stub) -> None:
+    browsing.allowed.append("503")
+    page = browsing.open(stub.url)
+    told = {"code": "model_mismatch", "message": "Run it anew.", "request_id": "r"}
+    page.route(
+        "**/readyz", lambda route: route.fulfill(status=503, body=json.dumps({"error": told}))
+    )
+    page.locator("#to-archive").click()
+    expect(page.locator(".index")).to_have_text("索引暂时不能使用 · Run it anew.")
+    expect(page.locator(".article-row")).to_have_count(len(ARTICLES))
+
+
+# --- feedback --------------------------------------------------------------------------------
+
+
+def test_an_answer_is_rated_commented_on_and_the_rating_withdrawn(
+    browsing: Browsing, stub: Stub
+) -> None:
+    page = browsing.open(stub.url)
+    turn = answered(page, LIFTS)
+    bar = turn.get_by_role("group", name="评价这个回答")
+    expect(bar).to_contain_text("这个回答有用吗？")
+    up, down = bar.get_by_role("button", name="有用"), bar.get_by_role("button", name="没用")
+    up.click()
+    expect(bar.get_by_role("status")).to_have_text("谢谢，已记下。")
+    expect(up).to_have_attribute("aria-pressed", "true")
+    assert stub.feedback["ans1"] == {
+        "answer_id": "ans1",
+        "question": LIFTS,
+        "answer": f"{SIX}[1]{MONEY}[2]",
+        "verdict": "up",
+        "comment": "",
+        "article_ids": ["a1"],
+        "passage_ids": ["a1-1.0", "a1-2.0"],
+    }
+    down.click()
+    expect(down).to_have_attribute("aria-pressed", "true")
+    expect(up).to_have_attribute("aria-pressed", "false")
+    bar.get_by_role("textbox", name="哪里不对？（可不填）").fill("漏了第三方。\n还有日期。")
+    bar.get_by_role("button", name="发送留言").click()
+    expect(bar.get_by_role("status")).to_have_text("谢谢，留言已记下。")
+    expect(bar.get_by_role("textbox")).to_have_count(0)
+    assert stub.feedback["ans1"]["comment"] == "漏了第三方。\n还有日期。"
+    assert stub.feedback["ans1"]["verdict"] == "down"
+    page.reload()
+    expect(bar.get_by_role("status")).to_have_text("谢谢，留言已记下。")
+    bar.get_by_role("button", name="撤销").click()
+    expect(bar.get_by_role("status")).to_have_text("这个回答有用吗？")
+    expect(up).to_be_focused()
+    assert stub.feedback == {}
+
+
+def test_a_rating_works_by_keyboard_and_in_english(browsing: Browsing, stub: Stub) -> None:
+    page = browsing.open(stub.url, language="en")
+    turn = answered(page, "refuse")
+    bar = turn.get_by_role("group", name="Rate this answer")
+    bar.get_by_role("button", name="Useful", exact=True).focus()
+    page.keyboard.press("Enter")
+    expect(bar.get_by_role("status")).to_have_text("Thank you, noted.")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    expect(bar.get_by_role("textbox", name="Anything to add? (optional)")).to_be_focused()
+    page.keyboard.type("Right to refuse.")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(bar.get_by_role("status")).to_have_text("Thank you, your comment is noted.")
+    expect(bar.get_by_role("button", name="Undo")).to_be_focused()
+    assert stub.feedback["ans1"]["comment"] == "Right to refuse."
+    assert stub.feedback["ans1"]["article_ids"] == []
+
+
+def test_a_rating_that_is_not_stored_is_said_so(browsing: Browsing, stub: Stub) -> None:
+    browsing.allowed.append("503")
+    page = browsing.open(stub.url)
+    bar = answered(page, LIFTS).get_by_role("group", name="评价这个回答")
+    bar.get_by_role("button", name="有用").click()
+    bar.get_by_role("textbox").fill("refused")
+    bar.get_by_role("button", name="发送留言").click()
+    expect(page.get_by_text("评价没有记下 · The disk is full.")).to_be_visible()
+    expect(bar.get_by_role("textbox")).to_have_value("refused")
 
 
 def test_filters_are_sent_shown_as_chips_and_removed(browsing: Browsing, stub: Stub) -> None:
@@ -694,6 +847,11 @@ def test_nothing_is_wider_than_the_page(
     assert overflowing(page) == []
     page.locator("#to-archive").click()
     expect(page.locator(".article-row")).to_have_count(len(ARTICLES))
+    page.locator("#archive").get_by_role("button", expanded=False).first.click()
+    page.locator("#files").set_input_files(
+        [{"name": "page.txt", "mimeType": "text/plain", "buffer": b"text"}]
+    )
+    page.locator(".seams summary").click()
     assert overflowing(page) == []
 
 
@@ -731,7 +889,12 @@ def test_text_stands_out_from_its_ground(browsing: Browsing, stub: Stub, scheme:
     page.locator(".reader-bar").get_by_role("button", name="只问这篇").click()
     page.get_by_role("button", name="筛选", exact=True).click()
     assert page.evaluate(CONTRAST) == []
+    page.locator(".thumb").first.click()
     page.locator("#to-archive").click()
+    page.locator("#files").set_input_files(
+        [{"name": "page.txt", "mimeType": "text/plain", "buffer": b"text"}]
+    )
+    page.locator(".seams summary").click()
     page.locator(".article-row .bare").last.click()
     assert page.evaluate(CONTRAST) == []
 
@@ -752,10 +915,15 @@ def test_every_control_has_a_name_and_is_large_enough(browsing: Browsing, stub: 
     assert small == []
 
 
-@pytest.mark.parametrize("width", [360, 1600])
-def test_axe_finds_nothing(browsing: Browsing, stub: Stub, width: int) -> None:
+@pytest.mark.parametrize(
+    ("width", "language", "scheme"),
+    [(360, "zh", "light"), (360, "en", "dark"), (1600, "zh", "dark"), (1600, "en", "light")],
+)
+def test_axe_finds_nothing(
+    browsing: Browsing, stub: Stub, width: int, language: str, scheme: str
+) -> None:
     axe = axe_script()
-    page = browsing.open(stub.url, width=width, height=800)
+    page = browsing.open(stub.url, language=language, width=width, height=800, scheme=scheme)
     assert axe_finds(page, axe) == []
     for question in (LIFTS, "几部", "refuse", "unproved"):
         turn = answered(page, question)
@@ -765,10 +933,20 @@ def test_axe_finds_nothing(browsing: Browsing, stub: Stub, width: int) -> None:
     expect(page.locator("mark.current")).to_be_visible()
     assert axe_finds(page, axe) == []
     page.keyboard.press("Escape")
-    page.get_by_role("button", name="筛选", exact=True).click()
+    page.locator("#filter-toggle").click()
+    page.locator(".thumb").first.click()
+    expect(page.locator(".comment").first).to_be_visible()
     assert axe_finds(page, axe) == []
     page.locator("#to-archive").click()
     expect(page.locator(".article-row")).to_have_count(len(ARTICLES))
+    page.locator("#archive .action", has=page.locator(".icon")).first.click()
+    file = {"name": "page.txt", "mimeType": "text/plain", "buffer": b"text"}
+    page.locator("#files").set_input_files([file])
+    page.locator(".seams summary").click()
+    assert axe_finds(page, axe) == []
+    page.locator(".upload-choice .primary").click()
+    page.locator(".article-row .bare").last.click()
+    expect(page.locator(".toast")).to_be_visible()
     assert axe_finds(page, axe) == []
 
 

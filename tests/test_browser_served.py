@@ -124,6 +124,10 @@ def test_an_upload_is_answered_from_and_deleted(
     before = fetch(f"{address}/v1/articles?limit=1")["total"]
     page = browsing.open(f"{address}/#archive")
     page.locator("#files").set_input_files(file)
+    expect(page.locator(".upload-choice")).to_be_visible(timeout=60_000)
+    expect(page.locator(".upload-articles")).to_contain_text("袁小满 · 文据样报 · 2024年2月20日")
+    assert fetch(f"{address}/v1/articles?limit=1")["total"] == before
+    page.get_by_role("button", name="加入资料库").click()
     expect(page.locator(".upload-outcome")).to_have_text("已加入", timeout=60_000)
     page.get_by_role("link", name="提问", exact=True).click()
     turn = answered(page, "河畔灯会展出了多少组彩灯？")

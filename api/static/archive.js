@@ -1,6 +1,7 @@
 // @ts-check
 /** The list of articles: search, open, delete with undo, upload. */
 import { el, fill, icon } from "./dom.js";
+import { describeFilters, FilterBox, listFilters } from "./filters.js";
 import { imprint, quoted, t } from "./i18n.js";
 import { Failure, json } from "./net.js";
 import { address } from "./references.js";
@@ -15,12 +16,15 @@ const PAGE = 40;
 export class Archive {
   /**
    * @param {HTMLElement} root
-   * @param {{open: (article: any, place: any) => void, onChange: () => void}} app
+   * @param {{open: (article: any, place: any) => void, onChange: () => void,
+   *   facets: () => Promise<any>, onAsk: (filters: any) => void}} app
    */
   constructor(root, app) {
     this.root = root;
     this.app = app;
     this.query = "";
+    /** @type {FilterBox | null} */
+    this.filters = null;
     /** Ids that are being deleted: hidden until it is done or undone. @type {Set<string>} */
     this.leaving = new Set();
     /** @type {Map<string, () => void>} ends the time to undo */
@@ -35,7 +39,7 @@ export class Archive {
   /** Draws the view and reads the list. */
   async show() {
     if (!this.built) this.build();
-    await this.load();
+    await Promise.all([this.load(), this.tellIndex()]);
   }
 
   build() {
@@ -69,11 +73,13 @@ export class Archive {
       t("more"),
     );
     this.problem = el("div");
+    this.index = el("p", { class: "aside index" });
     this.uploads ??= new UploadBox({ open: this.app.open, onAdded: () => this.changed() });
     this.root.replaceChildren();
     fill(
       this.root,
       el("h1", null, t("archive.title")),
+      this.index,
       this.uploads.render(),
       el(
         "div",
@@ -85,12 +91,65 @@ export class Archive {
           icon("search"),
           search,
         ),
+        this.filterParts(),
         this.count,
       ),
       this.problem,
       this.list,
       this.more,
     );
+  }
+
+  /** The list's filters: a button, the form that it opens, and what is in use. */
+  filterParts() {
+    const button = el(
+      "button",
+      { type: "button", class: "action", "aria-expanded": "false", "aria-controls": "list-filters" },
+      icon("filter"),
+      t("filters"),
+    );
+    const panel = el("div", { class: "filter-panel", id: "list-filters", hidden: true });
+    const chips = el("div", { class: "filter-chips", role: "group" });
+    this.ask = el(
+      "button",
+      {
+        type: "button",
+        class: "plain",
+        hidden: true,
+        on: { click: () => this.app.onAsk(this.filters?.value) },
+      },
+      t("archive.ask"),
+    );
+    const before = this.filters?.value ?? {};
+    const box = new FilterBox({ name: "list", chips, button, panel, suggest: this.app.facets });
+    this.filters = box;
+    const changed = () => {
+      this.ask.hidden = !this.filtered;
+    };
+    box.set(before);
+    changed();
+    box.onChange = () => {
+      changed();
+      void this.load();
+    };
+    const parts = document.createDocumentFragment();
+    parts.append(button, panel, el("div", { class: "filter-line" }, chips, this.ask));
+    return parts;
+  }
+
+  /** Whether filters are in use. */
+  get filtered() {
+    return describeFilters(this.filters?.value ?? {}).length > 0;
+  }
+
+  /** Which generation of the index is served, how large it is, and by which model. */
+  async tellIndex() {
+    try {
+      this.index.textContent = t("archive.index", await json("/readyz"));
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      this.index.textContent = [t("archive.unready"), error.message].filter(Boolean).join(" · ");
+    }
   }
 
   /** Words have changed: everything is drawn anew. */
@@ -101,18 +160,19 @@ export class Archive {
 
   async changed() {
     this.app.onChange();
-    if (this.built) await this.load();
+    if (this.built) await this.show();
   }
 
   /** @param {number} [offset] articles already listed */
   async load(offset = 0) {
     this.turn += 1;
     const turn = this.turn;
-    const query = new URLSearchParams({
-      limit: String(PAGE),
-      offset: String(offset),
-      q: this.query,
-    });
+    const query = new URLSearchParams([
+      ["limit", String(PAGE)],
+      ["offset", String(offset)],
+      ["q", this.query],
+      ...listFilters(this.filters?.value ?? {}),
+    ]);
     this.problem.replaceChildren();
     try {
       const { articles, total } = await json(`/v1/articles?${query}`);
@@ -141,12 +201,12 @@ export class Archive {
 
   /** @param {number} total */
   tell(total) {
+    const narrowed = this.query !== "" || this.filtered;
+    const none = this.filtered ? "archive.none.filtered" : "archive.none";
     if (total > 0)
-      this.count.textContent = t(this.query ? "archive.found" : "archive.count", { n: total });
+      this.count.textContent = t(narrowed ? "archive.found" : "archive.count", { n: total });
     else
-      this.count.textContent = this.query
-        ? t("archive.none", { q: this.query })
-        : t("archive.empty");
+      this.count.textContent = narrowed ? t(none, { q: this.query }) : t("archive.empty");
   }
 
   /** @param {any} article */

@@ -59,7 +59,12 @@ export class Chat {
 
   /** @param {any} turn */
   view(turn) {
-    return new TurnView(turn, { open: this.app.open, again: (view) => this.again(view) });
+    const conversation = this.current;
+    return new TurnView(turn, {
+      open: this.app.open,
+      again: (view) => this.again(view),
+      keep: () => void (keep(conversation) || toast(t("chat.unsaved"))),
+    });
   }
 
   /**

@@ -3,8 +3,11 @@
 import { el, fill, icon } from "./dom.js";
 import { date, t } from "./i18n.js";
 
+/** Fields whose values are offered. */
+const OFFERED = /** @type {const} */ (["sources", "authors", "sections"]);
+
 /**
- * @typedef {{authors?: string[], sources?: string[], languages?: string[], date_from?: string,
+ * @typedef {{authors?: string[], sources?: string[], sections?: string[], languages?: string[], date_from?: string,
  *   date_to?: string, articles?: {id: string, title: string}[]}} Filters empty fields do not restrict
  */
 
@@ -25,13 +28,11 @@ export function apiFilters(filters) {
  */
 export function describeFilters(filters) {
   const found = [];
-  for (const field of /** @type {const} */ (["authors", "sources", "languages"])) {
+  for (const field of /** @type {const} */ (["authors", "sources", "sections", "languages"])) {
     for (const value of filters[field] ?? []) {
       const label = field === "languages" ? t(`lang.${value}`) : value;
-      found.push({
-        label,
-        without: { ...filters, [field]: filters[field]?.filter((v) => v !== value) },
-      });
+      const others = filters[field]?.filter((v) => v !== value);
+      found.push({ label, without: { ...filters, [field]: others?.length ? others : undefined } });
     }
   }
   for (const article of filters.articles ?? []) {
@@ -54,13 +55,33 @@ export function describeFilters(filters) {
   return found;
 }
 
-/** The filters of the next question. */
+/**
+ * The list's filters as parameters of GET /v1/articles.
+ * @param {Filters} filters
+ * @returns {[string, string][]}
+ */
+export function listFilters(filters) {
+  const names = { authors: "author", sources: "source", sections: "section", languages: "language" };
+  const several = Object.entries(names).flatMap(([field, name]) =>
+    /** @type {string[]} */ (filters[/** @type {keyof typeof names} */ (field)] ?? []).map(
+      (value) => /** @type {[string, string]} */ ([name, value]),
+    ),
+  );
+  for (const name of /** @type {const} */ (["date_from", "date_to"]))
+    if (filters[name]) several.push([name, /** @type {string} */ (filters[name])]);
+  return several;
+}
+
+/** A form of filters: of the next question, or of the list of articles. */
 export class FilterBox {
   /**
-   * @param {{chips: HTMLElement, button: HTMLElement, panel: HTMLElement, suggest: () => Promise<any[]>}} parts
-   *   `suggest` gives articles whose authors and sources are offered
+   * @param {{name: string, chips: HTMLElement, button: HTMLElement, panel: HTMLElement,
+   *   suggest: () => Promise<any>, onChange?: () => void}} parts
+   *   `name` sets it apart from other such forms; `suggest` gives the facets that are offered
    */
-  constructor({ chips, button, panel, suggest }) {
+  constructor({ name, chips, button, panel, suggest, onChange }) {
+    this.name = name;
+    this.onChange = onChange;
     this.chips = chips;
     this.button = button;
     this.panel = panel;
@@ -78,6 +99,7 @@ export class FilterBox {
   set(value) {
     this.value = value;
     this.render();
+    this.onChange?.();
   }
 
   render() {
@@ -120,17 +142,14 @@ export class FilterBox {
     this.panel.hidden = false;
     this.button.setAttribute("aria-expanded", "true");
     form.querySelector("input")?.focus();
-    const articles = await this.suggest();
-    offer(
-      form,
-      "authors",
-      articles.flatMap((a) => a.authors ?? []),
-    );
-    offer(
-      form,
-      "sources",
-      articles.map((a) => a.source),
-    );
+    const facets = await this.suggest();
+    for (const field of OFFERED) {
+      form.querySelector(`#${this.name}-${field}`)?.replaceChildren(
+        ...(facets[field] ?? []).map((/** @type {{value: string, count: number}} */ facet) =>
+          el("option", { value: facet.value, label: t("archive.count", { n: facet.count }) }),
+        ),
+      );
+    }
   }
 
   form() {
@@ -138,19 +157,17 @@ export class FilterBox {
     const field = (/** @type {string} */ name, /** @type {Node} */ input) =>
       el("label", { class: "field" }, el("span", null, t(`filters.${name}`)), input);
     const text = (/** @type {string} */ name, /** @type {string} */ value) =>
-      el("input", { name, value, list: `offer-${name}`, autocomplete: "off" });
+      el("input", { name, value, list: `${this.name}-${name}`, autocomplete: "off" });
     const problem = el("p", { class: "error-detail", role: "alert" });
     const form = el(
       "form",
       { class: "filter-form", "aria-label": t("filters.title"), novalidate: true },
       el("p", { class: "filter-title" }, t("filters.title")),
-      field("sources", text("sources", (v.sources ?? []).join("、"))),
-      field("authors", text("authors", (v.authors ?? []).join("、"))),
+      ...OFFERED.map((name) => field(name, text(name, (v[name] ?? []).join("、")))),
       field("from", el("input", { name: "from", type: "date", value: v.date_from ?? null })),
       field("to", el("input", { name: "to", type: "date", value: v.date_to ?? null })),
       field("languages", languageSelect(v.languages?.[0])),
-      el("datalist", { id: "offer-authors" }),
-      el("datalist", { id: "offer-sources" }),
+      ...OFFERED.map((name) => el("datalist", { id: `${this.name}-${name}` })),
       problem,
       el(
         "div",
@@ -162,9 +179,8 @@ export class FilterBox {
             class: "plain",
             on: {
               click: () => {
-                this.value = {};
                 this.close();
-                this.render();
+                this.set({});
               },
             },
           },
@@ -204,6 +220,7 @@ function read(form, articles) {
   return {
     authors: several("authors"),
     sources: several("sources"),
+    sections: several("sections"),
     languages: one("languages") ? [one("languages")] : undefined,
     date_from: one("from") || undefined,
     date_to: one("to") || undefined,
@@ -221,17 +238,5 @@ function languageSelect(chosen) {
     option("", t("filters.languages.any")),
     option("zh", t("lang.zh")),
     option("en", t("lang.en")),
-  );
-}
-
-/**
- * @param {HTMLFormElement} form
- * @param {string} name
- * @param {(string | null)[]} values
- */
-function offer(form, name, values) {
-  const list = form.querySelector(`#offer-${name}`);
-  list?.replaceChildren(
-    ...[...new Set(values.filter(Boolean))].sort().map((value) => el("option", { value })),
   );
 }

@@ -27,6 +27,12 @@ const reader = new Reader(byId("reader"), { onClose: closeArticle, onlyThis });
 const archive = new Archive(byId("archive"), {
   open: openArticle,
   onChange: () => void tellState(),
+  facets,
+  onAsk: (chosen) => {
+    filters.set(chosen);
+    go("/");
+    composer.focus();
+  },
 });
 const rail = new Rail(byId("rail"), {
   current: () => chat.current,
@@ -38,10 +44,11 @@ const composer = new Composer(byId("composer"), {
   onStop: () => chat.stop(),
 });
 const filters = new FilterBox({
+  name: "question",
   chips: byId("filter-chips"),
   button: byId("filter-toggle"),
   panel: byId("filter-panel"),
-  suggest,
+  suggest: facets,
 });
 
 /** What the address says. The citation that opened an article is kept beside it, not in it. */
@@ -124,11 +131,12 @@ function changed() {
   rail.render();
 }
 
-async function suggest() {
+/** What articles can be chosen by. @returns {Promise<any>} */
+async function facets() {
   try {
-    return (await json("/v1/articles?limit=200")).articles;
+    return await json("/v1/facets");
   } catch (error) {
-    if (error instanceof Failure) return []; // the fields can be filled in without suggestions
+    if (error instanceof Failure) return {}; // the fields can be filled in without suggestions
     throw error;
   }
 }

@@ -76,12 +76,14 @@ export async function* lines(stream) {
  * Uploads one file. XMLHttpRequest, because fetch cannot tell how much has been sent.
  * @param {File} file
  * @param {(share: number) => void} onProgress 0 to 1, of the bytes sent
+ * @param {{dryRun?: boolean}} [options] a dry run reads the file and stores nothing
  * @returns {Promise<any>} the server's report
  */
-export function upload(file, onProgress) {
+export function upload(file, onProgress, { dryRun = false } = {}) {
   return new Promise((resolve, reject) => {
     const form = new FormData();
     form.append("files", file, file.name);
+    if (dryRun) form.append("dry_run", "true");
     const request = new XMLHttpRequest();
     request.open("POST", "/v1/articles");
     request.upload.addEventListener("progress", (event) => {

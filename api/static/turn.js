@@ -2,6 +2,7 @@
 /** One question and what became of it. */
 import { answerText, comingText, conflictTable, sourceList, statusLabel } from "./answer.js";
 import { el, fill, icon } from "./dom.js";
+import { feedbackBar } from "./feedback.js";
 import { known, language, t } from "./i18n.js";
 import { describeFilters } from "./filters.js";
 import { coverage, passageList, receipt } from "./passages.js";
@@ -13,6 +14,7 @@ import { toast } from "./toast.js";
  * @property {string} question
  * @property {any} [filters]
  * @property {any} [answer] the final answer
+ * @property {{verdict: string, comment: string}} [feedback] what the reader thinks of it
  * @property {{code: string, message: string, requestId: string, status: number}} [error]
  * @property {boolean} [stopped]
  * @property {string} [partial] what had come before it was stopped or failed
@@ -22,7 +24,7 @@ import { toast } from "./toast.js";
 export class TurnView {
   /**
    * @param {Turn} turn
-   * @param {import("./answer.js").Opener & {again: (view: TurnView) => void}} app
+   * @param {import("./answer.js").Opener & {again: (view: TurnView) => void, keep: () => void}} app
    */
   constructor(turn, app) {
     this.turn = turn;
@@ -122,6 +124,7 @@ export class TurnView {
       conflictTable(answer, this.app),
       refusal ? coverage(answer, this.app) : sourceList(answer, this.app),
       this.actions(answer),
+      feedbackBar(this.turn, this.app.keep),
     );
   }
 

@@ -1,7 +1,7 @@
 // @ts-check
-/** Adding files to the archive, by choosing or dropping them, and what was read from each. */
+/** Adding files to the archive: what is read from each is shown, and then accepted or not. */
 import { el, fill, icon } from "./dom.js";
-import { quoted, t } from "./i18n.js";
+import { imprint, paragraphName, quoted, t } from "./i18n.js";
 import { Failure, json, upload } from "./net.js";
 import { address } from "./references.js";
 import { errorNote } from "./turn.js";
@@ -12,6 +12,8 @@ export class UploadBox {
   constructor(app) {
     this.app = app;
     this.queue = Promise.resolve();
+    /** Files that were read and wait for a yes or no. @type {Map<File, () => void>} */
+    this.waiting = new Map();
     this.rows = el("ul", { class: "uploads", hidden: true });
   }
 
@@ -56,7 +58,18 @@ export class UploadBox {
       over(false)(event);
       this.add([...(event.dataTransfer?.files ?? [])]);
     });
-    return el("section", { class: "upload" }, zone, this.rows);
+    this.all = el("button", {
+      type: "button",
+      class: "plain",
+      on: { click: () => [...this.waiting.values()].forEach((accept) => accept()) },
+    });
+    this.tellWaiting();
+    return el("section", { class: "upload" }, zone, this.all, this.rows);
+  }
+
+  tellWaiting() {
+    this.all.hidden = this.waiting.size < 2;
+    this.all.textContent = t("upload.accept.all", { n: this.waiting.size });
   }
 
   /** @param {File[]} files */
@@ -71,15 +84,27 @@ export class UploadBox {
       row.append(state);
       this.rows.hidden = false;
       this.rows.append(row);
-      this.queue = this.queue.then(() => this.send(file, state));
+      this.enqueue(file, state, true);
     }
   }
 
   /**
    * @param {File} file
    * @param {HTMLElement} state
+   * @param {boolean} dryRun
    */
-  async send(file, state) {
+  enqueue(file, state, dryRun) {
+    this.waiting.delete(file);
+    this.tellWaiting();
+    this.queue = this.queue.then(() => this.send(file, state, dryRun));
+  }
+
+  /**
+   * @param {File} file
+   * @param {HTMLElement} state
+   * @param {boolean} dryRun
+   */
+  async send(file, state, dryRun) {
     const bar = el("progress", {
       max: 1,
       value: 0,
@@ -88,25 +113,60 @@ export class UploadBox {
     const words = el("span", null, t("upload.sending"));
     state.replaceChildren(bar, words);
     try {
-      const report = await upload(file, (share) => {
+      const onProgress = (/** @type {number} */ share) => {
         bar.value = share;
         if (share >= 1) {
           bar.removeAttribute("value"); // from here on nobody knows how long it takes
-          words.textContent = t("upload.reading");
+          words.textContent = t(dryRun ? "upload.reading" : "upload.adding");
         }
-      });
-      const told = (report.files ?? report.reports ?? [report])[0];
-      await this.tell(told, state);
-      this.app.onAdded();
+      };
+      const [report] = (await upload(file, onProgress, { dryRun })).files;
+      if (report.outcome === "preview") this.preview(file, report, state);
+      else await this.tell(report, state);
+      if (!dryRun) this.app.onAdded();
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       const again = el(
         "button",
-        { type: "button", class: "plain", on: { click: () => void this.send(file, state) } },
+        { type: "button", class: "plain", on: { click: () => this.enqueue(file, state, dryRun) } },
         t("retry"),
       );
       state.replaceChildren(errorNote(error), again);
     }
+  }
+
+  /**
+   * What was read from a file that is not stored yet, with a yes and a no.
+   * @param {File} file
+   * @param {any} report
+   * @param {HTMLElement} state
+   */
+  preview(file, report, state) {
+    const accept = () => this.enqueue(file, state, false);
+    const discard = () => {
+      this.waiting.delete(file);
+      this.tellWaiting();
+      state.replaceChildren(el("p", { class: "aside" }, t("upload.discarded")));
+    };
+    this.waiting.set(file, accept);
+    this.tellWaiting();
+    state.replaceChildren();
+    fill(
+      state,
+      el("p", { class: "upload-outcome", "data-outcome": "preview" }, t("upload.preview")),
+      ...summary(report.articles, report.notices),
+      el("ol", { class: "upload-articles" }, ...report.articles.map(readArticle)),
+      el(
+        "div",
+        { class: "upload-choice" },
+        el(
+          "button",
+          { type: "button", class: "primary", on: { click: accept } },
+          t("upload.accept"),
+        ),
+        el("button", { type: "button", class: "plain", on: { click: discard } }, t("upload.discard")),
+      ),
+    );
   }
 
   /**
@@ -119,14 +179,14 @@ export class UploadBox {
       ? report.outcome
       : "failed";
     const articles = await Promise.all(
-      (report.articles ?? []).map((/** @type {any} */ a) =>
-        json(`/v1/articles/${encodeURIComponent(a.id ?? a)}`),
+      report.articles.map((/** @type {string} */ id) =>
+        json(`/v1/articles/${encodeURIComponent(id)}`),
       ),
     );
-    const joints = articles.flatMap((a) =>
-      a.blocks.flatMap((/** @type {any} */ b) => b.joints ?? []),
-    );
-    const least = Math.round(Math.min(1, ...joints.map((j) => j.confidence)) * 100);
+    const read = articles.map((a) => ({
+      ...a,
+      joints: a.blocks.flatMap((/** @type {any} */ b) => b.joints),
+    }));
     state.replaceChildren();
     fill(
       state,
@@ -136,51 +196,83 @@ export class UploadBox {
         t(`upload.${outcome}`),
         report.reason ? ` · ${report.reason}` : "",
       ),
-      articles.length > 0 &&
-        el(
-          "p",
-          { class: "aside" },
-          t("upload.articles", { n: articles.length }),
-          joints.length > 0 ? ` · ${t("upload.joints", { n: joints.length, percent: least })}` : "",
-        ),
-      ...(report.notices ?? []).map((/** @type {string} */ notice) =>
-        el("p", { class: "aside" }, notice),
-      ),
-      articles.length > 0 &&
+      ...summary(read, report.notices),
+      read.length > 0 &&
         el(
           "ul",
           { class: "upload-articles" },
-          ...articles.map((a) =>
+          ...read.map((a) =>
             el("li", null, el("a", { href: address(a.id, null), "data-article": a.id }, quoted(a))),
           ),
         ),
-      ["added", "replaced"].includes(outcome) &&
-        articles.length > 0 &&
-        el(
-          "button",
-          {
-            type: "button",
-            class: "plain",
-            on: { click: () => void this.discard(articles, state) },
-          },
-          t("upload.discard"),
-        ),
     );
   }
+}
 
-  /**
-   * @param {any[]} articles
-   * @param {HTMLElement} state
-   */
-  async discard(articles, state) {
-    try {
-      for (const a of articles)
-        await json(`/v1/articles/${encodeURIComponent(a.id)}`, { method: "DELETE" });
-      state.replaceChildren(el("p", { class: "aside" }, t("upload.discarded")));
-    } catch (error) {
-      if (!(error instanceof Failure)) throw error;
-      state.append(errorNote(error));
-    }
-    this.app.onAdded();
-  }
+/**
+ * How many articles and closed column breaks, the least sure of these, and what the reader noticed.
+ * @param {any[]} articles each with its `joints`
+ * @param {string[]} notices
+ */
+function summary(articles, notices) {
+  const joints = articles.flatMap((a) => a.joints);
+  const percent = Math.round(Math.min(1, ...joints.map((j) => j.confidence)) * 100);
+  const facts = [
+    articles.length > 0 && t("upload.articles", { n: articles.length }),
+    joints.length > 0 && t("upload.joints", { n: joints.length, percent }),
+  ].filter(Boolean);
+  return [facts.join(" · "), ...notices]
+    .filter(Boolean)
+    .map((words) => el("p", { class: "aside" }, words));
+}
+
+/**
+ * An article as it was read, its joints folded away.
+ * @param {any} article
+ */
+function readArticle(article) {
+  const facts = [
+    imprint(article),
+    article.affiliations.join(t("and")),
+    t("article.paragraphs", { n: article.paragraphs }),
+    article.unplaced > 0 && t("upload.unplaced", { n: article.unplaced }),
+  ];
+  return el(
+    "li",
+    null,
+    el("span", { class: "article-title", lang: article.language }, quoted(article)),
+    el("span", { class: "article-facts" }, facts.filter(Boolean).join(" · ")),
+    article.joints.length > 0 &&
+      el(
+        "details",
+        { class: "seams" },
+        el("summary", null, t("upload.seams", { n: article.joints.length })),
+        el("ul", null, ...article.joints.map(seam)),
+      ),
+  );
+}
+
+/**
+ * The words on both sides of a closed column break, and how sure it is.
+ * @param {any} joint
+ */
+function seam(joint) {
+  const percent = Math.round(joint.confidence * 100);
+  const dropped = joint.dropped ? ` ${t("joint.dropped", { text: joint.dropped })}` : "";
+  return el(
+    "li",
+    null,
+    el(
+      "span",
+      { class: "seam" },
+      joint.before,
+      el("span", { class: joint.confidence < 0.7 ? "joint unsure" : "joint", "aria-hidden": "true" }),
+      joint.after,
+    ),
+    el(
+      "span",
+      { class: "article-facts" },
+      t("upload.seam", { place: paragraphName(joint.paragraph), percent }) + dropped,
+    ),
+  );
 }
