@@ -49,6 +49,7 @@ def _listen(host: str, port: int) -> socket.socket:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         sock.bind((host, port))
+        sock.listen(1024)  # who comes as soon as the address is printed waits and is not refused
     except OSError as error:
         sock.close()
         reason = error.strerror or str(error)
