@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from rag.types import Article
 
 _NESTING = re.compile(r"""[《》〈〉“”‘’「」『』"]|\B'|'\B""")
+_COMPOSED = re.compile("[，：；！？]")
 _LONGEST = {"zh": 32, "en": 90}
 """Code points: a longer title makes no question that a person would ask."""
 
@@ -55,6 +56,7 @@ def examples(articles: Sequence[Article], language: str, count: int = 4) -> list
     """
     titled = [a for a in articles if a.title and _suits(a.title, a.language)]
     own = [a for a in titled if a.language == language] or titled
+    own.sort(key=lambda a: bool(_COMPOSED.search(a.title or "")))  # plain titles first
     used = dict.fromkeys(range(len(_FORMS[language])), 0)
     found = []
     for article in own[:count]:

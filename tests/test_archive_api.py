@@ -191,6 +191,11 @@ def test_a_question_suits_its_title(found, question):
     assert examples([found], "zh") == [question]
 
 
+def test_plain_titles_come_before_composed_ones():
+    found = [article("灯会：江边的夜"), article("大桥合龙了")]
+    assert examples(found, "zh") == ["《大桥合龙了》讲了什么？", "《灯会：江边的夜》讲了什么？"]
+
+
 def test_forms_take_turns():
     many = [article(f"第{n}号灯会", authors=("甲",), affiliations=("某院",)) for n in range(4)]
     assert examples(many, "zh") == [

@@ -593,7 +593,7 @@ def test_what_was_read_is_shown_and_accepted_before_it_is_stored(
     rows.nth(0).get_by_text("查看接栏处（2）").click()
     seams = rows.nth(0).locator(".seams li")
     expect(seams.nth(1)).to_contain_text("案公示了三十天，收到意见四十七条")
-    expect(seams.nth(1)).to_contain_text("第 2 段，把握 58% 略去重复的“三”。")
+    expect(seams.nth(1)).to_contain_text("第 2 段，把握 58% · 略去重复的“三”。")
     assert (stub.previewed, stub.uploaded) == (["page.txt", "bad.bin"], [])
     rows.nth(0).get_by_role("button", name="加入资料库").click()
     expect(rows.nth(0)).to_contain_text("已加入")

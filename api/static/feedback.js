@@ -1,6 +1,6 @@
 // @ts-check
 /** What the reader thinks of an answer: a thumb, a comment, thanks, and taking it back. */
-import { el, icon } from "./dom.js";
+import { el, icon, reveal } from "./dom.js";
 import { t } from "./i18n.js";
 import { Failure, json } from "./net.js";
 import { toast } from "./toast.js";
@@ -66,6 +66,7 @@ export function feedbackBar(turn, keep) {
       await change();
       keep();
       show();
+      if (!form.hidden) reveal(form, "nearest");
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       toast(`${t("feedback.failed")} · ${error.message || t("error.server")}`);

@@ -258,7 +258,7 @@ function readArticle(article) {
  */
 function seam(joint) {
   const percent = Math.round(joint.confidence * 100);
-  const dropped = joint.dropped ? ` ${t("joint.dropped", { text: joint.dropped })}` : "";
+  const dropped = joint.dropped ? ` · ${t("joint.dropped", { text: joint.dropped })}` : "";
   return el(
     "li",
     null,
