@@ -36,6 +36,9 @@ class Settings(BaseSettings):
     model: str | None = Field(
         None, description="hub id or folder of another sentence-transformers model"
     )
+    reranker: str | None = Field(
+        None, description="hub id or folder of a CrossEncoder that orders what was found"
+    )
     dictionary: Path | None = Field(None, description="jieba user dictionary, a word a line")
     threads: int = Field(2, ge=1, le=256, description="threads of the encoder")
     top_k: int = Field(8, ge=1, le=50, description="passages shown with an answer")
@@ -66,7 +69,7 @@ class Settings(BaseSettings):
             raise ValueError(f"there is no file {value}")
         return value
 
-    @field_validator("model", "llm_base_url", "llm_model")
+    @field_validator("model", "reranker", "llm_base_url", "llm_model")
     @classmethod
     def _empty_is_none(cls, value: str | None) -> str | None:
         return value or None
@@ -92,6 +95,7 @@ class Settings(BaseSettings):
             home=self.home,
             cache=self.cache,
             model=self.model,
+            reranker=self.reranker,
             dictionary=self.dictionary,
             threads=self.threads,
             top_k=self.top_k,

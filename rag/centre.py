@@ -100,7 +100,7 @@ def _made(encoder: Encoder, texts: Mapping[str, Mapping[str, list[str]]]) -> Cen
 
 
 def _read(path: Path, dim: int) -> Centres:
-    with np.load(path, allow_pickle=False) as held:
+    with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as held:
         kinds = [{k: held[f"{kind}_{k}"] for k in LANGUAGES} for kind in ("question", "passage")]
     for vector in (v for kind in kinds for v in kind.values()):
         if vector.shape != (dim,) or vector.dtype != np.float32 or not np.isfinite(vector).all():

@@ -39,6 +39,7 @@ class Config:
         threads: threads of the encoder, 1 and up.
         top_k: passages returned where the caller does not say, 1 to 50.
         max_question: characters of a question, 1 and up.
+        reranker: hub id or folder of a CrossEncoder that orders what was found; None for none.
         generator: the language model that words the answers; None: they are quoted.
     """
 
@@ -49,4 +50,5 @@ class Config:
     threads: int = 2
     top_k: int = 8
     max_question: int = 512
+    reranker: str | None = None
     generator: ModelServer | None = None

@@ -39,6 +39,8 @@ from rag import (
     indexing,
     pages,
     readers,
+    reprints,
+    rerank,
     retrieve,
     support,
     writing,
@@ -68,6 +70,9 @@ NO_TEXT = "holds no text that could be an article"
 EXAMPLES_FROM = 40
 """Articles, the newest, that example questions are drawn from."""
 
+_FOLDED = 2
+"""Passages ranked for each that is wanted, so that reprints folded away leave no gap."""
+
 ANSWER_EVIDENCE = 20
 """Passages that the answer is drawn from: more than are shown, for questions over many articles."""
 
@@ -89,6 +94,7 @@ class Pipeline:
         config: where it is and how it is asked.
         encoder: an encoder in place of the configured one.
         generator: a language model in place of the configured one.
+        reranker: a second stage in place of the configured one.
 
     Raises:
         HomeUnusable: the home folder cannot be made or written.
@@ -99,6 +105,7 @@ class Pipeline:
         config: Config,
         encoder: Encoder | None = None,
         generator: generate.Generator | None = None,
+        reranker: rerank.Reranker | None = None,
     ) -> None:
         self.config = config
         try:
@@ -109,11 +116,13 @@ class Pipeline:
         self.tokenizer = Tokenizer(config.dictionary)
         self.store = Store(config.home / "index", self.tokenizer)
         self.vectors = VectorCache(config.home / "vectors.sqlite")
+        self.reprints = reprints.Reprints(config.home / "reprints.sqlite")
         self._encoder = encoder
         self._generator = generator
         self._guard = threading.RLock()
         self._languages: tuple[int, Mapping[str, frozenset[str]]] = (-1, {})
         self._centres: centre.Centres | None = None
+        self._reranker = reranker
 
     def encoder(self) -> Encoder:
         """The embedding model, loaded when it is first needed."""
@@ -256,6 +265,7 @@ class Pipeline:
         Returns:
             How many passages were added.
         """
+        self.reprints.sync(self.corpus)
         return indexing.sync(self.corpus, self.store, self.encoder, self.vectors, progress)
 
     def rebuild(self, progress: Progress | None = None) -> int:
@@ -270,6 +280,7 @@ class Pipeline:
                 sorted(self.corpus.ids()), self.corpus, encoder, self.vectors, progress
             )
             self.store.rebuild(entries=entries, vectors=rows, model=encoder.fingerprint)
+            self.reprints.sync(self.corpus)
         return len(entries)
 
     # A question's path
@@ -429,7 +440,20 @@ class Pipeline:
             self._sentence_vectors,
             self.centres,
         )
-        return tuple(retrieve.retrieve(question, source, top_k=top_k, filters=filters))
+        depth = max(_FOLDED * top_k, rerank.DEPTH)
+        found = retrieve.retrieve(question, source, top_k=depth, filters=filters)
+        families = self.reprints.families(list({e.article.id for e in found}))
+        reranker = self.reranker()
+        if reranker:
+            found = rerank.rerank(question.text, found, reranker)
+        return tuple(reprints.folded(found, families, top_k))
+
+    def reranker(self) -> rerank.Reranker | None:
+        """The second stage, loaded when it is first needed; None where none is configured."""
+        with self._guard:
+            if self._reranker is None and self.config.reranker is not None:
+                self._reranker = rerank.CrossEncoderReranker(self.config.reranker)
+            return self._reranker
 
     def _by_language(self, generation: int) -> Mapping[str, frozenset[str]]:
         """The archive's articles by language, read once for each generation of the index."""

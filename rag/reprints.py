@@ -1,0 +1,181 @@
+"""The same text in several papers: found when an article is added, folded when it is found.
+
+Each article gets a MinHash signature of its body (Broder, 1997, On the Resemblance and
+Containment of Documents; the library datasketch). Bands of the signature are the keys by which
+near-identical articles are looked up; those whose estimated resemblance reaches RESEMBLANCE form
+a family with the article that came first. All of it stands in one SQLite file beside the index; it
+is a cache, and `sync` mends whatever it lacks.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from datasketch import MinHash
+from numpy.typing import NDArray
+
+from index.tokens import fold
+from rag.corpus import Corpus
+from rag.errors import HomeUnusable
+from rag.types import Article, Evidence, Reprint
+
+RESEMBLANCE = 0.7
+"""Share of common shingles: an edited headline or a sentence cut out stays above it, another report
+on the same event does not."""
+
+SHINGLE = 5
+"""Characters of a shingle: about three words, which different texts seldom share."""
+
+SHORTEST = 60
+"""Letters and digits; below that a notice's set phrases alone make texts alike."""
+
+_PERMUTATIONS, _BANDS = 128, 32  # bands of 4: a pair alike by .7 meets in one at .9998
+_BATCH = 500
+_NOT_TEXT = re.compile(r"[\W_]+")
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS articles (
+    id TEXT PRIMARY KEY, family TEXT NOT NULL, signature BLOB) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS articles_family ON articles(family);
+CREATE TABLE IF NOT EXISTS bands (
+    band BLOB NOT NULL, article_id TEXT NOT NULL, PRIMARY KEY (band, article_id)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS bands_article ON bands(article_id);
+"""
+
+
+class Reprints:
+    """Which articles have near-identical texts. Threads may share one."""
+
+    def __init__(self, path: Path) -> None:
+        """Name the file; it is made when first written to."""
+        self._path = path
+
+    def sync(self, corpus: Corpus) -> int:
+        """Hold just the corpus's articles; the caller has the writer lock.
+
+        Returns:
+            How many articles were added.
+
+        Raises:
+            HomeUnusable: the file cannot be read or written.
+        """
+        wanted = corpus.ids()
+        with self._opened() as db:
+            held = {row[0] for row in db.execute("SELECT id FROM articles")}
+            for gone in held - wanted:
+                db.execute("DELETE FROM articles WHERE id = ?", [gone])
+                db.execute("DELETE FROM bands WHERE article_id = ?", [gone])
+            db.commit()
+            new = sorted(wanted - held)
+            for start in range(0, len(new), _BATCH):
+                for article in corpus.get_many(new[start : start + _BATCH]).values():
+                    _add(db, article)
+                db.commit()
+        return len(new)
+
+    def families(self, ids: Sequence[str]) -> dict[str, str]:
+        """The family of each of these articles that has a near-identical one; others are left out.
+
+        Args:
+            ids: at most some hundreds.
+        """
+        if not self._path.exists() or not ids:
+            return {}
+        marks = ",".join("?" * len(ids))
+        with self._opened() as db:
+            rows = db.execute(
+                f"SELECT id, family FROM articles a WHERE id IN ({marks}) AND EXISTS"  # noqa: S608  only marks
+                " (SELECT 1 FROM articles b WHERE b.family = a.family AND b.id <> a.id)",
+                list(ids),
+            )
+            return dict(rows.fetchall())
+
+    @contextmanager
+    def _opened(self) -> Iterator[sqlite3.Connection]:
+        try:
+            with closing(sqlite3.connect(self._path, timeout=30)) as db:
+                db.execute("PRAGMA journal_mode=WAL")
+                db.executescript(_SCHEMA)
+                yield db
+        except sqlite3.Error as error:
+            raise HomeUnusable(self._path.parent, str(error)) from error
+
+
+def signature(article: Article) -> NDArray[np.uint64] | None:
+    """The MinHash of the body's shingles, uint64, (128,); None where the body is too short."""
+    words = " ".join(block.span.of(article.text) for block in article.paragraphs)
+    text = _NOT_TEXT.sub("", fold(words))
+    if len(text) < SHORTEST:
+        return None
+    minhash = MinHash(num_perm=_PERMUTATIONS, hashfunc=zlib.crc32)
+    shingles = {text[i : i + SHINGLE].encode() for i in range(len(text) - SHINGLE + 1)}
+    minhash.update_batch(sorted(shingles))
+    values: NDArray[np.uint64] = minhash.hashvalues.astype(np.uint64)
+    return values
+
+
+def _add(db: sqlite3.Connection, article: Article) -> None:
+    mine = signature(article)
+    if mine is None:
+        db.execute("INSERT INTO articles VALUES (?,?,NULL)", (article.id, article.id))
+        return
+    bands = [bytes([n]) + band.tobytes() for n, band in enumerate(np.split(mine, _BANDS))]
+    keys = [zlib.crc32(band).to_bytes(4, "big") + band[:1] for band in bands]
+    marks = ",".join("?" * len(keys))
+    near = db.execute(
+        "SELECT id, family, signature FROM articles WHERE id IN"  # noqa: S608  only marks
+        f" (SELECT article_id FROM bands WHERE band IN ({marks})) ORDER BY id",
+        keys,
+    )
+    family, best = article.id, RESEMBLANCE
+    for _, other, held in near:
+        alike = float(np.mean(np.frombuffer(held, np.uint64) == mine))
+        if alike >= best:
+            family, best = other, alike
+    db.execute("INSERT INTO articles VALUES (?,?,?)", (article.id, family, mine.tobytes()))
+    db.executemany("INSERT OR IGNORE INTO bands VALUES (?,?)", [(k, article.id) for k in keys])
+
+
+def folded(evidence: Sequence[Evidence], families: Mapping[str, str], top_k: int) -> list[Evidence]:
+    """The same paragraph of near-identical articles as one piece of evidence.
+
+    The best-ranked one stays and lists the others' articles as its reprints; two different
+    paragraphs of the same family both stay.
+
+    Args:
+        evidence: best first.
+        families: by article id, as `Reprints.families` gives them.
+        top_k: at most so many are kept; beyond them reprints are still gathered.
+    """
+    kept: list[Evidence] = []
+    for item in evidence:
+        family = families.get(item.article.id)
+        for place, other in enumerate(kept if family else ()):
+            if (
+                families.get(other.article.id) == family
+                and other.article.id != item.article.id
+                and _alike(other.passage.text, item.passage.text)
+            ):
+                reprint = Reprint(item.article.id, item.article.source)
+                if reprint not in other.reprints:
+                    kept[place] = replace(other, reprints=(*other.reprints, reprint))
+                break
+        else:
+            kept.append(item)
+    return [replace(item, rank=rank) for rank, item in enumerate(kept[:top_k], 1)]
+
+
+def _alike(one: str, other: str) -> bool:
+    """Whether two passages share RESEMBLANCE of their shingles."""
+    first, second = (_NOT_TEXT.sub("", fold(text)) for text in (one, other))
+    if first == second:
+        return True
+    a = {first[i : i + SHINGLE] for i in range(len(first) - SHINGLE + 1)}
+    b = {second[i : i + SHINGLE] for i in range(len(second) - SHINGLE + 1)}
+    return len(a & b) >= RESEMBLANCE * len(a | b) and bool(a)
