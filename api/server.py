@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import signal
 import socket
 import sys
 import time
@@ -71,10 +72,11 @@ def serve(settings: Settings) -> None:
     sock = _listen(settings.host, settings.port)
     pipeline = Pipeline(settings.config())
     print("Loading the model ...", flush=True)
-    encoder = pipeline.encoder()
-    encoder.encode_queries(["预热"])
+    pipeline.encoder()
+    # One question in each language loads the dictionaries and all that is read only once.
+    for question in ("最近有哪些新举措？", "What is new?"):
+        pipeline.ask(question, mode="extractive")
     size = pipeline.snapshot().size
-    pipeline.tokenizer.tokens("预热")
     app = create_app(settings, pipeline)
     host, port = sock.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
@@ -87,4 +89,7 @@ def serve(settings: Settings) -> None:
         timeout_graceful_shutdown=20,
         h11_max_incomplete_event_size=64 * 1024,
     )
+    # uvicorn ends gracefully and then raises the signal again: by then there is nothing to stop.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)
     uvicorn.Server(config).run(sockets=[sock])

@@ -151,7 +151,9 @@ def _has_unit(unit: str, number: Number, folded: str) -> bool:
         return number.written == "digits" or len(number.span) > 1 or after[:1] in _COUNTERS
     if unit[0] in _COUNTERS:
         return after[:1] in _COUNTERS or (number.written == "digits" and not after[:1].isalnum())
-    return unit in after or (number.written == "digits" and after[:1] in "人名个家所座")
+    # 多少块试验田 asks for 三十二块: the first character is the measure, the next the noun's.
+    same = after[:1] == unit[0]
+    return same or unit in after or (number.written == "digits" and after[:1] in "人名个家所座")
 
 
 _COUNTERS = frozenset("个家名位人口所座种类项条件只头匹张本部辆艘架台篇处次届岁级层倍年月天户套栋")

@@ -249,3 +249,13 @@ def test_words_are_found_across_languages():
     assert "实验室" in chinese["laboratories"]
     assert "laboratory" in dict(to_english(["实验室"]))["实验室"]
     assert dict(to_english(["无此词条"])) == {"无此词条": ()}
+
+
+def test_a_measure_word_is_told_from_the_noun_after_it():
+    from rag.fitness import asked_numbers
+    from rag.question import analyse
+
+    question = analyse("建成了多少块试验田？", fold, "zh")
+    found = asked_numbers(question, "今年全县建成试验田三十二块。")
+    assert [number.value for number in found] == [32]
+    assert asked_numbers(question, "今年全县建成试验田，走了三十二公里。") == []
