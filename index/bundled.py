@@ -8,7 +8,7 @@ is imported. They are turned, once, into a folder of the cache that every proces
 The key names everything that decides a vector: weights, tokenizer, graph and prompts. The folder is
 written under another name, made durable and renamed, under a lock between processes; so it is there
 whole or not at all. The manifest holds the size and SHA-256 of each file, and they are checked
-whenever the folder is opened: 100 MB, 0.06 s with the processor's SHA instructions, 0.25 s without.
+whenever the folder is opened: 100 MB, 0.1 s of a processor that has SHA instructions.
 A size and a time alone would miss a flipped bit, which gives wrong vectors and no error. What does
 not match is built again.
 """
