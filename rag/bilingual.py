@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
+from itertools import islice
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +25,9 @@ LONGEST_PHRASE = 3
 
 MOST = 24
 """Translations kept of one word or phrase, the ones it is the first meaning of before others."""
+
+MOST_PARTS = 200
+"""Chinese words kept of those that an English word is only part of the meaning of."""
 
 _LINE = re.compile(
     r"^\S+ ([\u3400-\u9fff\U00020000-\U0003ffff]{1,8}) \[[^\]]*\] /(.*)/\s*$", re.MULTILINE
@@ -176,6 +180,20 @@ def _core(compounds: Sequence[str]) -> list[str]:
     )
     enough = max(3, len(compounds) // 5)
     return [pair for pair, count in counts.most_common(3) if count >= enough]
+
+
+def part_of(word: str) -> tuple[str, ...]:
+    """Chinese words that an English word is one of two or three words of the meaning of.
+
+    Args:
+        word: in small letters; its inflected forms are tried too.
+
+    Returns:
+        At most MOST_PARTS; () for a word that the dictionary lacks.
+    """
+    within = _dictionary().within
+    found = (chinese for form in _forms(base(word)) for chinese in within.get(form, []))
+    return tuple(islice(dict.fromkeys(found), MOST_PARTS))
 
 
 def to_english(words: Sequence[str]) -> list[tuple[str, tuple[str, ...]]]:

@@ -11,13 +11,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from index.tokens import STOP_WORDS
-from rag.bilingual import to_chinese, to_english
+from rag.bilingual import base, part_of, to_chinese, to_english
 
 Tokens = Callable[[str], list[str]]
 Term = dict[str, float]
 
 _FORM = 0.9
 """An inflected form of a translation counts a little less than the word that the dictionary has."""
+
+_PART = 0.5
+"""A Chinese word whose meaning holds the English word with others: .01 more at rank 1."""
 
 _LEAST = 0.45
 """Of a translation of several words each counts its share; of more than two, none says enough."""
@@ -68,9 +71,10 @@ def _from_english(question: str, words: Sequence[str]) -> list[Term]:
     terms: list[Term] = []
     left = dict.fromkeys(words)
     for english, chinese in to_chinese(question):
-        term = dict.fromkeys(chinese, 1.0)
+        term: Term = {} if " " in english else dict.fromkeys(part_of(english), _PART)
+        term |= dict.fromkeys(chinese, 1.0)
         for word in words:
-            if word in english.split() or word == english:
+            if word in english.split() or base(word) == base(english):
                 term[word] = 1.0
                 left.pop(word, None)
         if term:
