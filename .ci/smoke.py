@@ -6,10 +6,11 @@ import sysconfig
 import tempfile
 from pathlib import Path
 
+from starlette.testclient import TestClient
+
 import api
 from api.app import create_app
 from api.settings import load
-from starlette.testclient import TestClient
 
 site = Path(sysconfig.get_path("purelib")).resolve()
 assert Path(api.__file__).resolve().is_relative_to(site), f"{api.__file__} is not the wheel's"

@@ -181,7 +181,7 @@ def pages(
     as_json: AsJson = False,
 ) -> None:
     """Show the articles that a newspaper page is put together to; nothing is added."""
-    from api.cli_show import show_page
+    from api.cli_show import show_explanation, show_page
     from api.schemas import page_json
     from rag import pages as pages_
     from rag import readers
@@ -194,7 +194,9 @@ def pages(
             named = {"file": str(path), **page} if len(files) > 1 else page
             print(json.dumps(named, ensure_ascii=False, indent=None if len(files) > 1 else 1))
         else:
-            show_page(path, articles, explain=explain)
+            show_page(path, articles)
+            if explain:
+                show_explanation(pages_.explain(document, kind=kind))
 
 
 @app.command()

@@ -16,6 +16,7 @@ from rag.types import Answer, Article, Block, BlockKind, Evidence, FileReport
 if TYPE_CHECKING:
     from api.doctor import Finding
     from rag.indexing import Progress
+    from rag.page_report import Explanation
 
 _WORDS = {
     "zh": {"paragraph": "第{n}段", "head": "署名", "quote": "“{q}”", "stop": "、"},
@@ -153,11 +154,12 @@ def show_articles(articles: Sequence[Article], total: int) -> None:
         print("The archive is empty; `wenju add PATH` adds articles.")
 
 
-def show_page(path: Path, articles: Sequence[Article], *, explain: bool) -> None:
+def show_page(path: Path, articles: Sequence[Article]) -> None:
     """Print a page's articles; ⁞ marks a joint where a column break was closed."""
-    print(f"{path}: {len(articles)} articles")
+    print(f"{path}: {sum(bool(a.paragraphs) for a in articles)} articles")
     for number, article in enumerate(articles, 1):
-        print(f"\n{'─' * 60}\n{number}. {article.title or '(no title printed)'}")
+        title = article.title or "(no title printed)"
+        print(f"\n{'─' * 60}\n{number}. {title if article.paragraphs else '(unplaced pieces)'}")
         for label, values in (("by", article.authors), ("at", article.affiliations)):
             if values:
                 print(f"   {label} {'、'.join(values)}")
@@ -166,15 +168,24 @@ def show_page(path: Path, articles: Sequence[Article], *, explain: bool) -> None
                 continue
             label = "" if block.kind is BlockKind.BODY else f"[{block.kind.value}] "
             print("\n" + _fill(label + _with_joints(article, block), "   "))
-            for joint in block.joints if explain else ():
-                at = joint.at
-                print(
-                    f"   ⁞ …{article.text[max(block.span.start, at - 8) : at]}"
-                    f"⁞{article.text[at : at + 8]}… confidence {joint.confidence:.2f}"
-                    + (f", dropped “{joint.dropped}”" if joint.dropped else "")
-                )
-                for reason in joint.reasons:
-                    print(f"       {reason}")
+
+
+def show_explanation(explanation: Explanation) -> None:
+    """Print how a file was taken, and why each of its pieces stands where it was put."""
+    print(f"\n{'═' * 60}\nTaken for: {explanation.kind} ({explanation.why})")
+    for j in explanation.joints:
+        place = f"piece {j.piece + 1}, article {j.article + 1}"
+        if j.follows is None:
+            print(f"\n{place}: begins it: {j.after}…")
+        else:
+            mark = "⁞" if j.joined else "¶"
+            print(f"\n{place}, after piece {j.follows + 1}: …{j.before}{mark}{j.after}…")
+        dropped = f", dropped “{j.dropped}”" if j.dropped else ""
+        print(f"    confidence {j.confidence:.2f}{dropped}")
+        for reason in j.reasons:
+            print(f"    {reason}")
+        for name, share in j.others[:2]:
+            print(f"    or ({share:.2f}): {name}")
 
 
 def _with_joints(article: Article, block: Block) -> str:

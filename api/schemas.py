@@ -348,5 +348,8 @@ def page_json(articles: Sequence[Article]) -> Json:
                 ],
             }
             for a in articles
-        ]
+            if a.paragraphs
+        ],
+        # Pieces that belong to no article: nothing of the file is left out.
+        "unplaced": [b.span.of(a.text) for a in articles if not a.paragraphs for b in a.blocks],
     }

@@ -204,9 +204,9 @@ def compare(
 
 @app.command()
 def feedback(
-    home: Annotated[
-        Path, typer.Option(envvar="WENJU_HOME", help="Folder of the archive.")
-    ] = Path("wenju-data"),
+    home: Annotated[Path, typer.Option(envvar="WENJU_HOME", help="Folder of the archive.")] = Path(
+        "wenju-data"
+    ),
     verdict: Annotated[str | None, typer.Option(help="Only `up` or only `down`.")] = None,
     out: Out = None,
 ) -> None:

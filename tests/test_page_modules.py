@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from playwright.sync_api import Page
 from stub_server import STATIC, Stub
 
+from rag.drafts import _SAYINGS
+
 pytestmark = pytest.mark.browser
 
 TEXTS = st.text(alphabet=st.sampled_from("文据ab1 。[]\n\u0301\u202e😀𠮷👩\u200d"), max_size=24)
@@ -182,6 +184,15 @@ def test_both_languages_have_the_same_words(page: Page) -> None:
     assert all(value.strip() for value in [*zh.values(), *en.values()])
     for key, words in zh.items():
         assert set(re.findall(r"\{(\w+)\}", words)) == set(re.findall(r"\{(\w+)\}", en[key])), key
+
+
+def test_every_reason_for_a_joint_has_chinese_words(page: Page) -> None:
+    body = 'm.setLanguage("zh"); return v.map(r => m.reasonWords(r));'
+    said_all = list(_SAYINGS.values())
+    for said, shown in zip(said_all, call(page, "i18n", body, said_all), strict=True):
+        assert shown != said
+        assert not shown.isascii()
+    assert call(page, "i18n", body, ["字号与栏宽相同"]) == ["字号与栏宽相同"]
 
 
 def test_every_word_is_used_and_every_used_word_exists(page: Page) -> None:
