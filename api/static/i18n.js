@@ -145,6 +145,14 @@ export function pageName(page) {
 }
 
 /**
+ * Why a column was closed so, in the language in use; what has no words is shown as it was said.
+ * @param {string} reason the server's words
+ */
+export function reasonWords(reason) {
+  return known(`reason.${reason}`) ? t(`reason.${reason}`) : reason;
+}
+
+/**
  * Several things in one phrase: "语义和字词", "meaning and words".
  * @param {string[]} things
  */

@@ -2,7 +2,7 @@
 /** The article beside the answer, with its cited words marked. */
 import { attachCard } from "./card.js";
 import { el, fill, icon, reveal, safeHref } from "./dom.js";
-import { date, pageName, paragraphName, quoted, t } from "./i18n.js";
+import { date, pageName, paragraphName, quoted, reasonWords, t } from "./i18n.js";
 import { Failure, json } from "./net.js";
 import { address, copy, gbt7714 } from "./references.js";
 import { findMarks, Offsets, runs } from "./text.js";
@@ -270,7 +270,7 @@ function joint({ confidence, dropped, reasons }) {
       t("joint", { percent }),
       dropped ? ` ${t("joint.dropped", { text: dropped })}` : "",
     ),
-    el("ul", { class: "reasons" }, ...(reasons ?? []).map((reason) => el("li", null, reason))),
+    el("ul", { class: "reasons" }, ...reasons.map((reason) => el("li", null, reasonWords(reason)))),
   ]);
   return node;
 }

@@ -146,6 +146,20 @@ export const zh = {
   joint: "此处原为断栏，已接合，把握 {percent}%。",
   "joint.dropped": "略去重复的“{text}”。",
   "joint.label": "接合处，把握 {percent}%",
+  // Why a column was closed so, by what the server says.
+  "reason.the characters run on across the joint": "接合处文字连贯",
+  "reason.the next sentence fits the one before": "下一句与上一句相承",
+  "reason.the words across the joint stand elsewhere on the page": "接合处的词语在版面别处出现过",
+  "reason.the last character is printed twice": "末字重复印了一次",
+  "reason.the piece does not begin as a sentence does": "这一段不像句子的开头",
+  "reason.it goes on in small letters": "以小写字母接续",
+  "reason.it stands right below the broken piece": "紧接在断开的段落下方",
+  "reason.it stands right below": "紧接在下方",
+  "reason.it shares more rare words with this article than with the others": "与这篇文章相同的少见词比别篇多",
+  "reason.it closes a quote or bracket left open": "补全了未合上的引号或括号",
+  "reason.an enumeration goes on": "编号相接",
+  "reason.the article's title stands right above": "题名就在上方",
+  "reason.it begins as a sentence does": "像一句话的开头",
 
   filters: "筛选",
   "filters.title": "只在这些文章中查找",
@@ -365,6 +379,23 @@ export const en = {
   joint: "A broken column was closed here, {percent}% sure.",
   "joint.dropped": "The repeated “{text}” was left out.",
   "joint.label": "Closed column break, {percent}% sure",
+  // Why a column was closed so, by what the server says.
+  "reason.the characters run on across the joint": "the characters run on across the joint",
+  "reason.the next sentence fits the one before": "the next sentence fits the one before",
+  "reason.the words across the joint stand elsewhere on the page":
+    "the words across the joint stand elsewhere on the page",
+  "reason.the last character is printed twice": "the last character is printed twice",
+  "reason.the piece does not begin as a sentence does":
+    "the piece does not begin as a sentence does",
+  "reason.it goes on in small letters": "it goes on in small letters",
+  "reason.it stands right below the broken piece": "it stands right below the broken piece",
+  "reason.it stands right below": "it stands right below",
+  "reason.it shares more rare words with this article than with the others":
+    "it shares more rare words with this article than with the others",
+  "reason.it closes a quote or bracket left open": "it closes a quote or bracket left open",
+  "reason.an enumeration goes on": "an enumeration goes on",
+  "reason.the article's title stands right above": "the article's title stands right above",
+  "reason.it begins as a sentence does": "it begins as a sentence does",
 
   filters: "Filters",
   "filters.title": "Search only these articles",
