@@ -139,6 +139,82 @@ def test_an_upload_is_answered_from_and_deleted(
     assert fetch(f"{address}/v1/articles?limit=1")["total"] == before
 
 
+RATING = {
+    "zh": ("长江十年禁渔从什么时候开始？", "评价这个回答", "没用", "发送留言", "撤销"),
+    "en": (
+        "How large is the Giant Panda National Park?",
+        "Rate this answer",
+        "Not useful",
+        "Send comment",
+        "Undo",
+    ),
+}
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_a_rating_is_stored_and_withdrawn(browsing: Browsing, address: str, language: str) -> None:
+    question, label, down, send, undo = RATING[language]
+    page = browsing.open(address, language=language)
+    bar = answered(page, question).get_by_role("group", name=label)
+    bar.get_by_role("button", name=down).click()
+    bar.get_by_role("textbox").fill("太短 / too short")
+    bar.get_by_role("button", name=send).click()
+    expect(bar.get_by_role("textbox")).to_have_count(0)
+    answer = stored(page)
+    listed = fetch(f"{address}/v1/feedback")
+    given = listed["feedback"][0]
+    assert (given["answer_id"], given["verdict"]) == (answer["id"], "down")
+    assert (given["comment"], given["answer"]) == ("太短 / too short", answer["answer"])
+    assert given["article_ids"][0] == answer["citations"][0]["article"]["id"]
+    bar.get_by_role("button", name=undo).click()
+    expect(bar.get_by_role("button", name=undo)).to_be_hidden()
+    assert fetch(f"{address}/v1/feedback")["total"] == listed["total"] - 1
+
+
+@pytest.mark.parametrize(
+    ("language", "filters", "field", "apply", "found"),
+    [
+        ("zh", "筛选", "作者", "使用筛选", "找到 1 篇"),
+        ("en", "Filters", "Author", "Use filters", "1 found"),
+    ],
+)
+def test_the_list_is_filtered_by_what_the_archive_offers(
+    browsing: Browsing,
+    address: str,
+    language: str,
+    filters: str,
+    field: str,
+    apply: str,
+    found: str,
+) -> None:
+    facets = fetch(f"{address}/v1/facets")
+    author = next(a["value"] for a in facets["authors"] if a["count"] == 1)
+    page = browsing.open(f"{address}/#archive", language=language)
+    state = fetch(f"{address}/readyz")
+    expect(page.locator(".index")).to_contain_text(str(state["passages"]))
+    expect(page.locator(".index")).to_contain_text(state["model"])
+    page.locator("#archive").get_by_role("button", name=filters, exact=True).click()
+    expect(page.locator(f'#list-authors option[value="{author}"]')).to_have_count(1)
+    page.locator("#archive").get_by_label(field, exact=True).fill(author)
+    page.get_by_role("button", name=apply).click()
+    expect(page.get_by_text(found)).to_be_visible()
+    expect(page.locator(".article-row")).to_have_count(1)
+    expect(page.locator(".article-facts")).to_contain_text(author)
+
+
+def test_a_page_is_looked_at_before_it_is_stored(browsing: Browsing, address: str) -> None:
+    before = fetch(f"{address}/v1/articles?limit=1")["total"]
+    page = browsing.open(f"{address}/#archive", language="en")
+    page.locator("#files").set_input_files(ROOT / "articles" / "page-b.txt")
+    expect(page.locator(".upload-choice")).to_be_visible(timeout=60_000)
+    expect(page.locator(".upload-state")).to_contain_text("closed column breaks, the least sure")
+    page.locator(".seams summary").first.click()
+    expect(page.locator(".seams").first.locator(".joint").first).to_be_visible()
+    page.get_by_role("button", name="Discard").click()
+    expect(page.locator(".upload-state")).to_have_text("Discarded")
+    assert fetch(f"{address}/v1/articles?limit=1")["total"] == before
+
+
 def test_an_unknown_address_is_an_error_in_the_one_shape(browsing: Browsing, address: str) -> None:
     browsing.allowed.append("404")
     page = browsing.open(f"{address}/articles/0000000000000000")
