@@ -13,6 +13,7 @@ from index.store import Store
 from index.types import Entry
 from index.vectors import VectorCache
 from rag import chunk
+from rag.clauses import clauses
 from rag.corpus import Corpus
 from rag.errors import ModelMismatch
 from rag.sentences import sentences
@@ -81,7 +82,10 @@ def encode_articles(
     vectors: VectorCache,
     progress: Progress | None = None,
 ) -> tuple[list[Entry], NDArray[np.float32]]:
-    """Cut articles into passages and encode these, and their sentences for later questions.
+    """Cut articles into passages and encode these, and their sentences and clauses for later.
+
+    Answers are chosen by the vectors of sentences and clauses; made here, they cost a question
+    nothing.
 
     Returns:
         The passages as index entries, and their vectors: float32, (n, dim), rows of length 1.
@@ -97,7 +101,9 @@ def encode_articles(
             for passage in passages:
                 entries.append(Entry(passage.id, article.id, passage.text, context_of(article)))
                 texts.append(chunk.encoder_text(article, passage))
-                parts += sentences(passage.text)
+                for sentence in sentences(passage.text):
+                    parts += [sentence, *clauses(sentence)]
+    parts = list(dict.fromkeys(parts))
     done, total = 0, len(texts) + len(parts)
 
     def count(number: int) -> None:
