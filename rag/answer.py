@@ -176,12 +176,13 @@ def _about_articles(
     ranking = rank(
         stripped, vector, tools.tokens(core), candidates, evidence, tools.sentence_vectors
     )
-    meant = _meant(stripped, head, ranking, evidence)
+    titled = _titled(analysis.folded, ranking, evidence, tools.fold)
+    meant = titled or _meant(stripped, head, ranking, evidence)
     articles = [_article(candidates[i], evidence) for i in meant]
     if not any(attribution.tells(a, head) for a in articles):
         return None
     verdict = judge(stripped, ranking, evidence, meant[:1])
-    if verdict.refuse:
+    if verdict.refuse and not titled:  # an article named by its title is there
         return Draft((), reason=refusal.reason(verdict, stripped, language), status="no_evidence")
     claims: list[Claim] = []
     for index, article in zip(meant, articles, strict=True):
@@ -192,6 +193,21 @@ def _about_articles(
     return Draft(
         tuple(claims), attribution.short(articles, head), status="answered" if whole else "partial"
     )
+
+
+def _titled(
+    folded: str, ranking: Ranking, evidence: Sequence[Evidence], fold: Callable[[str], str]
+) -> list[int]:
+    """The best sentence of each article whose whole title stands in the question, in its order."""
+    best: dict[str, int] = {}
+    for i, candidate in enumerate(ranking.candidates):
+        article = _article(candidate, evidence)
+        if article.title and fold(article.title) in folded:
+            held = best.setdefault(article.id, i)
+            if ranking.scores[i] > ranking.scores[held]:
+                best[article.id] = i
+    titles = {i: fold(_article(ranking.candidates[i], evidence).title or "") for i in best.values()}
+    return sorted(titles, key=lambda i: folded.find(titles[i]))
 
 
 def _meant(

@@ -70,9 +70,9 @@ def short(articles: Sequence[Article], head: Head) -> str | None:
     found: list[str] = []
     for article in articles:
         if head.authors:
-            found.append("、".join(article.authors))
+            found.append(_listed(article.authors))
         if head.affiliations:
-            found.append("、".join(article.affiliations))
+            found.append(_listed(article.affiliations))
         if head.published:
             found.append(article.published or "")
         if head.source:
@@ -102,6 +102,11 @@ def _named(article: Article, language: str) -> str:
     # An inner quotation mark would close the outer one too early.
     words = words.split("“")[0].split("”")[0] or words.strip("“”")
     return f"以“{words}…”开头的文章" if language == "zh" else f"the article that opens “{words}…”"
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Names as they are printed side by side in their own script."""
+    return (", " if all(name.isascii() for name in names) else "、").join(names)
 
 
 def _joined(names: Sequence[str], language: str) -> str:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
 
+from index.tokens import fold
 from rag.bilingual import to_chinese
 from rag.fitness import asked_numbers, fit, list_fit, series
 from rag.numerals import values
@@ -118,7 +119,7 @@ def _missing_names(
     named = " ".join(
         " ".join([a.title or "", a.source or "", *a.authors, *a.affiliations]) for a in heads
     )
-    everything = " ".join([named.lower(), *(c.folded for c in ranking.candidates)])
+    everything = " ".join([fold(named), *(c.folded for c in ranking.candidates)])
     # A quotation in another script than the passages' cannot be looked up in them.
     han = bool(_HAN.search(everything))
     names = [q for q in analysis.quoted if len(q) >= LONG_QUOTE and (not han or _HAN.search(q))]

@@ -259,3 +259,16 @@ def test_a_measure_word_is_told_from_the_noun_after_it():
     found = asked_numbers(question, "今年全县建成试验田三十二块。")
     assert [number.value for number in found] == [32]
     assert asked_numbers(question, "今年全县建成试验田，走了三十二公里。") == []
+
+
+def test_a_title_printed_full_width_is_found_among_the_heads():
+    article = make_article(
+        "wind",
+        "疆電入渝：戈壁的風",
+        ["冉启鸣"],
+        [],
+        "哈密至重庆的线路全长两千多公里，戈壁的风点亮山城的灯。",
+    )
+    found = ask("《疆電入渝：戈壁的風》的作者是谁？", article)[0]
+    assert found.status == "answered", found.reason
+    assert found.short_answer == "冉启鸣"
