@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from rag.bilingual import to_chinese
 from rag.fitness import asked_numbers, series
 from rag.question import Analysis, Wanted
 
@@ -28,6 +29,10 @@ _LEAD = re.compile(
     r"^(?:.*?(?:包括|拥有|分别是|分别为|主要有|聚焦|涵盖|建立企业与|实现|打造|构建|形成|壮大|布局"
     r"|建设|开展|[是为有：在与]))(?=[^、]{1,20}、)"
 )
+_STOPS = re.compile("[，、。；：！？,;:!?]")
+_HAN = re.compile(r"[\u3400-\u9fff]")
+_REACH = 40
+"""Characters on either side of a number that are looked at."""
 _IS = re.compile(r"(?:是|指的是|是指|即|称为|定义为|意味着)(.{2,80})$")
 
 
@@ -59,13 +64,28 @@ def short_answer(analysis: Analysis, sentence: str, fold: Callable[[str], str]) 
 
 
 def _number(analysis: Analysis, sentence: str) -> str | None:
+    """The number whose own clause says most of what was asked; None where two say as much."""
     asked = asked_numbers(analysis, sentence)
     if not asked:
         return None
-    words = _overlap_places(analysis, sentence)
-    best = min(asked, key=lambda n: min((abs(n.span.start - w) for w in words), default=0))
-    unit = _UNIT.match(sentence, best.span.end)
-    return sentence[best.span.start : unit.end() if unit else best.span.end].strip()
+    said = [_said(analysis, sentence, n.span.start, n.span.end) for n in asked]
+    best = max(range(len(asked)), key=said.__getitem__)
+    rivals = {n.value for n, score in zip(asked, said, strict=True) if score == said[best]}
+    if len(rivals) > 1:
+        return None
+    number = asked[best].span
+    unit = _UNIT.match(sentence, number.end)
+    return sentence[number.start : unit.end() if unit else number.end].strip()
+
+
+def _said(analysis: Analysis, sentence: str, start: int, end: int) -> int:
+    """How much of the question stands in the clause around a number, up to the next figure."""
+    before = _STOPS.split(sentence[max(0, start - _REACH) : start])[-1]
+    after = _STOPS.split(sentence[end : end + _REACH])[0]
+    clause = re.split(r"\d", before)[-1] + re.split(r"\d", after)[0]
+    if analysis.language == "en" and _HAN.search(clause):
+        return sum(any(t in clause for t in found) for _, found in to_chinese(analysis.text))
+    return len(_overlap_places(analysis, clause))
 
 
 def _nearest(

@@ -272,3 +272,18 @@ def test_a_title_printed_full_width_is_found_among_the_heads():
     found = ask("《疆電入渝：戈壁的風》的作者是谁？", article)[0]
     assert found.status == "answered", found.reason
     assert found.short_answer == "冉启鸣"
+
+
+def test_of_two_figures_the_one_whose_clause_was_asked_about_is_the_short_answer():
+    from rag.question import analyse
+    from rag.short_answer import short_answer
+
+    text = "加快创建2个国家技术创新中心，布局建设人工智能等领域的17个市级技术创新中心。"
+    asked = [
+        ("要布局建设多少个市级技术创新中心？", "zh", "17个"),
+        ("要创建多少个国家技术创新中心？", "zh", "2个"),
+        ("How many national technology innovation centres will there be?", "en", "2个"),
+        ("How many centres are there?", "en", None),
+    ]
+    for question, language, wanted in asked:
+        assert short_answer(analyse(question, fold, language), text, fold) == wanted, question
