@@ -9,8 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import frontmatter
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 ARTICLES = sorted(path for path in (ROOT / "articles").iterdir() if path.suffix in {".md", ".txt"})
@@ -30,13 +30,19 @@ LANGUAGES = {"zh", "zh-Hant", "en"}
 CHINESE_KEYS = {"标题": "title", "作者": "authors", "日期": "date", "来源": "source"}
 
 
+def parts_of(text: str) -> tuple[str, str]:
+    """The front matter and the body of a file."""
+    _, matter, body = re.split(r"^---$", text, maxsplit=2, flags=re.MULTILINE)
+    return matter, body.strip()
+
+
 def squash(text: str) -> str:
     return re.sub(r"\s+", "", text)
 
 
 @cache
 def metadata(path: Path) -> dict[str, Any]:
-    raw = frontmatter.loads(path.read_text(encoding="utf8")).metadata
+    raw = yaml.safe_load(parts_of(path.read_text(encoding="utf8"))[0])
     keys = {**CHINESE_KEYS, "author": "authors", "栏目": "section"}
     return {keys.get(key, key): value for key, value in raw.items()}
 
@@ -44,7 +50,7 @@ def metadata(path: Path) -> dict[str, Any]:
 @cache
 def body(path: Path) -> list[str]:
     """The body's paragraphs: no headings, no indentation, hard-wrapped Latin lines joined."""
-    blocks = re.split(r"\n\s*\n", frontmatter.loads(path.read_text(encoding="utf8")).content)
+    blocks = re.split(r"\n\s*\n", parts_of(path.read_text(encoding="utf8"))[1])
     joined = (" ".join(line.strip("　 ") for line in block.splitlines()) for block in blocks)
     return [block for block in joined if block and not block.startswith("#")]
 
@@ -58,7 +64,7 @@ def gold(page: str) -> list[dict[str, Any]]:
 @cache
 def page_pieces(page: str) -> list[str]:
     text = (ROOT / "articles" / f"{page}.txt").read_text(encoding="utf8")
-    return [p for p in re.split(r"\n\s*\n", frontmatter.loads(text).content) if p.strip()]
+    return [p for p in re.split(r"\n\s*\n", parts_of(text)[1]) if p.strip()]
 
 
 def paragraphs_of(article: str) -> list[str]:
