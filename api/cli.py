@@ -115,11 +115,12 @@ def add(
 ) -> None:
     """Add articles and newspaper pages to the archive."""
     from api import settings as settings_
-    from api.cli_show import progress, show_reports
+    from api.cli_show import show_reports
     from api.schemas import report_json
+    from rag.progress import progress_bars
 
     settings = settings_.load(home=home, dictionary=dictionary)
-    with _archive(settings) as pipeline, progress() as report:
+    with _archive(settings) as pipeline, progress_bars() as report:
         reports = pipeline.add(paths, kind=kind, restore=restore, progress=report)
     if as_json:
         _print_json({"files": [report_json(r) for r in reports]})
@@ -280,10 +281,11 @@ def doctor(
     """Check the model, index, corpus and versions, and say what to do."""
     from api import doctor as doctor_
     from api import settings as settings_
-    from api.cli_show import progress, show_findings
+    from api.cli_show import show_findings
+    from rag.progress import progress_bars
 
     settings = settings_.load(home=home)
-    with progress() as report:
+    with progress_bars() as report:
         findings = doctor_.examine(settings, repair=repair, progress=report)
     if as_json:
         _print_json({"findings": [f.json() for f in findings]})

@@ -6,8 +6,7 @@ import shutil
 import sys
 import textwrap
 import unicodedata
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,14 +14,12 @@ from rag.types import Answer, Article, Block, BlockKind, Evidence, FileReport
 
 if TYPE_CHECKING:
     from api.doctor import Finding
-    from rag.indexing import Progress
     from rag.page_report import Explanation
 
 _WORDS = {
     "zh": {"paragraph": "第{n}段", "head": "署名", "quote": "“{q}”", "stop": "、"},
     "en": {"paragraph": "paragraph {n}", "head": "byline", "quote": "“{q}”", "stop": ", "},
 }
-_STEPS = {"read": "Reading", "encode": "Encoding"}
 _MARKS = {
     "added": "+",
     "replaced": "~",
@@ -30,39 +27,6 @@ _MARKS = {
     "skipped": "-",
     "failed": "!",
 }
-
-
-@contextmanager
-def progress() -> Iterator[Progress | None]:
-    """Progress bars on standard error, or nothing where that is no terminal."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TaskID,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (
-        TextColumn("{task.description:>9}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    tasks: dict[str, TaskID] = {}
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
-
-        def report(step: str, done: int, total: int) -> None:
-            if step not in tasks:
-                tasks[step] = bars.add_task(_STEPS.get(step, step), total=total)
-            bars.update(tasks[step], completed=done, total=total)
-
-        yield report
 
 
 def _fill(text: str, indent: str = "") -> str:

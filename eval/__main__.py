@@ -110,6 +110,7 @@ def run(
     from eval.score import Matcher
     from eval.server import Server
     from eval.target import Archive, Target, config_of, open_archive
+    from rag.progress import progress_bars
 
     asked = cases.cases[:limit]
     target: Target
@@ -117,7 +118,7 @@ def run(
         target = Server(http, key)
     else:
         target = Archive(open_archive(config_of(home, cache, model, dictionary, threads)))
-    with show.progress() as step:
+    with progress_bars() as step:
         outcomes = run_.evaluate(
             asked,
             target,
@@ -172,10 +173,11 @@ def retrieval(
     from eval import retrieval as retrieval_
     from eval import show
     from eval.target import config_of
+    from rag.progress import progress_bars
 
     tasks = retrieval_.tasks_of(loaded, questions, crossings=crossings, mixtures=mixtures)
     config = config_of(home, cache, model, dictionary, threads)
-    with show.progress() as step:
+    with progress_bars() as step:
         rows = retrieval_.run_tasks(tasks, config, titles=titles, answers=answers, progress=step)
     settings = {
         "questions": questions,

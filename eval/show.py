@@ -1,18 +1,15 @@
-"""What the evaluation prints for people: tables, the questions that went wrong, progress bars."""
+"""What the evaluation prints for people: tables, the questions that went wrong."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from eval.run import Json
 
 if TYPE_CHECKING:
     from rich.table import Table
-
-Progress = Callable[[str, int, int], None]
 
 _LABELS = {
     "hit@1": "gold paragraph at rank 1",
@@ -43,39 +40,6 @@ _LABELS = {
 }
 _GROUP_MEASURES = ("hit@1", "hit@5", "correct", "contained", "article", "cite_precision", "refused")
 _ROW_MEASURES = ("recall@1", "recall@5", "recall@10", "mrr@10", "ndcg@10")
-
-
-@contextmanager
-def progress() -> Iterator[Progress | None]:
-    """Progress bars on standard error, or nothing where that is no terminal."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TaskID,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (
-        TextColumn("{task.description:>24}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    tasks: dict[str, TaskID] = {}
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
-
-        def step(name: str, done: int, total: int) -> None:
-            if name not in tasks:
-                tasks[name] = bars.add_task(name, total=total)
-            bars.update(tasks[name], completed=done, total=total)
-
-        yield step
 
 
 def show_run(report: Json) -> None:
