@@ -82,8 +82,8 @@ def judge(
     table = _weights()["cross" if cross else "same"]
     total = table["bias"] + sum(table[name] * signals[name] for name in SIGNALS)
     probability = 1.0 / (1.0 + math.exp(-max(-50.0, min(50.0, total))))
-    # A wrong figure or date does more harm than a refusal: it is quoted.
-    figure = analysis.wanted in (Wanted.NUMBER, Wanted.TIME)
+    # A wrong figure does more harm than a refusal: it is quoted.
+    figure = analysis.wanted is Wanted.NUMBER
     threshold = table["figure_threshold" if figure else "threshold"]
     return Verdict(probability, probability < threshold, missing, lacking, signals)
 
