@@ -32,7 +32,8 @@ logger = logging.getLogger(__name__)
 Vector = NDArray[np.float32]
 
 SHARE = 0.7
-"""How much of a mean is taken off. .5 to 1 rank alike across languages; 1 costs .005 within one."""
+"""How much of a mean is taken off. .5 to 1 rank alike across languages; within one, 1 costs up to
+.009."""
 
 LANGUAGES = ("zh", "en")
 

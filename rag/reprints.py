@@ -27,8 +27,8 @@ from rag.errors import HomeUnusable
 from rag.types import Article, Evidence, Reprint
 
 RESEMBLANCE = 0.7
-"""Share of common shingles: an edited headline or a sentence cut out stays above it, another report
-on the same event does not."""
+"""Share of common shingles: an edited headline or a sentence cut out stays above it. Different
+reports on one event were not labelled, so how many of them it folds is not known."""
 
 SHINGLE = 5
 """Characters of a shingle: about three words, which different texts seldom share."""
