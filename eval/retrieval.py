@@ -18,7 +18,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from eval.datasets import SquadArticle, SquadQuestion, SquadSet, case_of, crossed, mixed, sample
+from eval.datasets import SquadQuestion, SquadSet, case_of, crossed, mixed, sample
+from eval.documents import document_of
 from eval.errors import BadSet
 from eval.metrics import means, percentile, rank_scores
 from eval.run import FORMAT, Json, Outcome, Tick, commit, evaluate, summary
@@ -29,9 +30,7 @@ from index.lock import WriterLock
 from rag import __version__
 from rag.config import Config
 from rag.errors import BadQuestion
-from rag.language import language_of
 from rag.pipeline import LOCK, Pipeline
-from rag.types import Article, Block, BlockKind, Document, Part, Span
 
 _MORE = 2
 """Passages asked for a paragraph wanted: a long paragraph takes several places."""
@@ -146,7 +145,11 @@ def build(
     pipeline = Pipeline(replace(config, home=config.home / stamp), encoder)
     with WriterLock(pipeline.config.home / LOCK):
         for number, entry in enumerate(source.articles):
-            document, article = _document(source, number, entry, titles)
+            document, article = document_of(
+                f"{source.name}#{number}",
+                entry.paragraphs,
+                title=(entry.title or None) if titles else None,
+            )
             if pipeline.corpus.unchanged(document.uri, document.content_hash) is None:
                 now = datetime.now(UTC).isoformat(timespec="seconds")
                 pipeline.corpus.put(document, [article], now=now)
@@ -158,26 +161,6 @@ def build(
         else None
     )
     return pipeline
-
-
-def _document(
-    source: SquadSet, number: int, entry: SquadArticle, titled: bool
-) -> tuple[Document, Article]:
-    """One article of the set, its paragraphs as they are."""
-    title = entry.title if titled and entry.title else None
-    texts = [title, *entry.paragraphs] if title else list(entry.paragraphs)
-    blocks: list[Block] = []
-    start = 0
-    for text in texts:
-        span = Span(start, start + len(text))
-        kind = BlockKind.TITLE if title and not blocks else BlockKind.BODY
-        blocks.append(Block(kind, span, (Part(span.start, span),)))
-        start = span.end + 2
-    whole = "\n\n".join(texts)
-    uri = f"{source.name}#{number}"
-    digest = hashlib.sha256(f"{uri}\n{title}\n{whole}".encode()).hexdigest()
-    article = Article(digest[:16], whole, tuple(blocks), title, language=language_of(whole))
-    return Document(uri, whole, (), {}, "squad", "utf-8", digest), article
 
 
 def search(
