@@ -12,6 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
+from eval.cases import load_cases
+from eval.score import accepted
+
 ROOT = Path(__file__).resolve().parents[1]
 ARTICLES = sorted(path for path in (ROOT / "articles").iterdir() if path.suffix in {".md", ".txt"})
 PAGES = ("page-a", "page-b")
@@ -194,6 +197,24 @@ def test_a_question_names_the_articles_of_its_evidence() -> None:
             assert evidence, question["id"]
         if question["type"] == "multi_article":
             assert len(evidence) >= 2, question["id"]
+
+
+def test_a_right_answer_by_quotation_is_accepted() -> None:
+    for case in load_cases(QUESTIONS).cases:
+        if not case.answerable:
+            continue
+        stands = [paragraphs_of(proof.article)[proof.paragraph] for proof in case.evidence]
+        heads = [_head(head.article) for head in case.heads]
+        assert accepted(case, "\n".join(stands + heads)), case.id
+
+
+def _head(article: str) -> str:
+    page, _, number = article.partition(":")
+    if number:
+        entry = gold(page)[int(number) - 1]
+        return " ".join([entry["title"] or "", *entry["authors"], *entry["affiliations"]])
+    path = next(path for path in SINGLE if path.stem == article)
+    return " ".join(str(value) for value in metadata(path).values())
 
 
 def test_what_must_be_included_stands_in_the_evidence_or_the_heads() -> None:
