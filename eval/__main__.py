@@ -154,6 +154,12 @@ def retrieval(
     answers: Annotated[
         bool, typer.Option("--answers", help="Also ask the questions and score the answers.")
     ] = False,
+    ablations: Annotated[
+        bool, typer.Option("--ablations", help="Also with each signal and step left out, or alone.")
+    ] = False,
+    brief: Annotated[
+        bool, typer.Option("--brief", help="Leave each question's scores out of the result file.")
+    ] = False,
     out: Out = None,
     cache: Cache = None,
     model: Model = None,
@@ -178,7 +184,9 @@ def retrieval(
     tasks = retrieval_.tasks_of(loaded, questions, crossings=crossings, mixtures=mixtures)
     config = config_of(home, cache, model, dictionary, threads)
     with progress_bars() as step:
-        rows = retrieval_.run_tasks(tasks, config, titles=titles, answers=answers, progress=step)
+        rows = retrieval_.run_tasks(
+            tasks, config, titles=titles, answers=answers, ablations=ablations, progress=step
+        )
     settings = {
         "questions": questions,
         "titles": titles,
@@ -186,7 +194,7 @@ def retrieval(
         "model": model,
         "threads": threads,
     }
-    _deliver(retrieval_.report(rows, settings), out, as_json, show.show_retrieval)
+    _deliver(retrieval_.report(rows, settings, brief=brief), out, as_json, show.show_retrieval)
 
 
 @app.command()

@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from eval.ablations import Remembering, methods
 from eval.datasets import SquadQuestion, SquadSet, case_of, crossed, mixed, sample
 from eval.documents import document_of
 from eval.errors import BadSet
@@ -93,7 +94,13 @@ def _task(name: str, archive: str, source: SquadSet, count: int | None) -> Task:
 
 
 def run_tasks(
-    tasks: Sequence[Task], config: Config, *, titles: bool, answers: bool, progress: Progress | None
+    tasks: Sequence[Task],
+    config: Config,
+    *,
+    titles: bool,
+    answers: bool,
+    ablations: bool = False,
+    progress: Progress | None,
 ) -> list[Json]:
     """Build each set's archive and run its tasks: a row of the table for each, in order.
 
@@ -102,6 +109,7 @@ def run_tasks(
         config: `home` is the folder of the sets' archives.
         titles: see `build`.
         answers: see `run_task`.
+        ablations: also rank the questions with one thing changed at a time.
         progress: called as the work goes on.
     """
     rows: list[Json] = []
@@ -117,8 +125,30 @@ def run_tasks(
                 built[key] = pipeline
                 encoder = pipeline.encoder()
             tick = partial(progress, task.name) if progress else None
-            rows.append(run_task(task, pipeline, answers=answers, tick=tick))
+            row = run_task(task, pipeline, answers=answers, tick=tick)
+            if ablations:
+                row["ablations"] = run_ablations(task, pipeline, tick=tick)
+            rows.append(row)
     return rows
+
+
+def run_ablations(task: Task, pipeline: Pipeline, *, tick: Tick | None) -> list[Json]:
+    """The task's measures with one thing changed at a time.
+
+    Returns:
+        For each change: "changed", and "measures" as in `run_task`.
+    """
+    asked = {language_of(q.question) for q in task.questions}
+    encoder = Remembering(pipeline.encoder())
+    found: list[Json] = []
+    for changed, method in methods(bool(set(pipeline.corpus.languages()) - asked)):
+        variant = Pipeline(pipeline.config, encoder, method=method)
+        try:
+            rankings, _, _ = search(variant, task.questions, tick)
+        finally:
+            variant.close()
+        found.append({"changed": changed, "measures": means(rank_scores(rankings).values())})
+    return found
 
 
 def build(
@@ -251,8 +281,16 @@ def _ask(task: Task, pipeline: Pipeline, tick: Tick | None) -> Iterator[Outcome]
     yield from evaluate(cases, Archive(pipeline), Matcher({}), tick)
 
 
-def report(rows: Sequence[Json], settings: dict[str, Any]) -> Json:
-    """The result file of `python -m eval retrieval`."""
+def report(rows: Sequence[Json], settings: dict[str, Any], *, brief: bool = False) -> Json:
+    """The result file of `python -m eval retrieval`.
+
+    Args:
+        rows: of the table.
+        settings: what the run was told.
+        brief: leave out each question's scores; such a file cannot be compared with another.
+    """
+    if brief:
+        rows = [{k: v for k, v in row.items() if k != "outcomes"} for row in rows]
     return {
         "kind": "retrieval",
         "format": FORMAT,

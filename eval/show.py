@@ -109,6 +109,9 @@ def show_retrieval(report: Json) -> None:
         cells = (_number(row["measures"][m]["mean"]) for m in _ROW_MEASURES)
         times = (_number(row["ms"][p], 0) for p in ("p50", "p95"))
         table.add_row(row["name"], str(row["paragraphs"]), str(row["questions"]), *cells, *times)
+        for other in row.get("ablations", ()):
+            cells = (_number(other["measures"][m]["mean"]) for m in _ROW_MEASURES)
+            table.add_row(f"  {other['changed']}", "", "", *cells)
     _print(table)
     for row in report["rows"]:
         if row["failed"]:

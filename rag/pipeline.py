@@ -35,6 +35,7 @@ from rag import (
     cite,
     converse,
     examples,
+    fusion,
     generate,
     indexing,
     pages,
@@ -95,6 +96,7 @@ class Pipeline:
         encoder: an encoder in place of the configured one.
         generator: a language model in place of the configured one.
         reranker: a second stage in place of the configured one.
+        method: how passages are ranked, where that is measured; None for the product's way.
 
     Raises:
         HomeUnusable: the home folder cannot be made or written.
@@ -106,6 +108,7 @@ class Pipeline:
         encoder: Encoder | None = None,
         generator: generate.Generator | None = None,
         reranker: rerank.Reranker | None = None,
+        method: fusion.Method | None = None,
     ) -> None:
         self.config = config
         try:
@@ -123,6 +126,7 @@ class Pipeline:
         self._languages: tuple[int, Mapping[str, frozenset[str]]] = (-1, {})
         self._centres: centre.Centres | None = None
         self._reranker = reranker
+        self._method = method
 
     def encoder(self) -> Encoder:
         """The embedding model, loaded when it is first needed."""
@@ -441,7 +445,9 @@ class Pipeline:
             self.centres,
         )
         depth = max(_FOLDED * top_k, rerank.DEPTH)
-        found = retrieve.retrieve(question, source, top_k=depth, filters=filters)
+        found = retrieve.retrieve(
+            question, source, top_k=depth, filters=filters, method=self._method
+        )
         families = self.reprints.families(list({e.article.id for e in found}))
         reranker = self.reranker()
         if reranker:

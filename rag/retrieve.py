@@ -1,8 +1,6 @@
 """A question becomes ranked evidence: dense and lexical hits, fused.
 
-Each signal is scaled to 0..1 over the candidates and they are added up with fixed weights: unlike
-reciprocal rank fusion this keeps how far ahead a hit is. The two were not compared on these
-signals.
+The signals, which `rag.fusion` makes one score of:
 
 - "dense": the cosine of the question's and the passage's vector;
 - "sentence": the best cosine of the question and one sentence of the passage, because a short
@@ -26,19 +24,13 @@ from index.snapshot import Snapshot
 from rag import terms
 from rag.centre import Centres, Vector, centred
 from rag.corpus import Corpus
+from rag.fusion import Method
 from rag.language import language_of
 from rag.sentences import sentences
 from rag.types import Evidence, Filters, Passage, Question, Vectors
 
 CANDIDATES = 50
 """Hits taken from each index and language: the right passage is nearly always among so many."""
-
-WEIGHTS = {"dense": 1.0, "sentence": 1.5, "lexical": 1.5}
-"""Words are the sharpest evidence within one language. One sentence that fits says more than a
-paragraph's average: across languages that brings .007, within one it changes nothing."""
-
-LEXICAL_ACROSS = 1.0
-"""The weight of words where languages differ: a dictionary is less sure of them than the text."""
 
 NEIGHBOURS = 10
 """Candidates whose mean cosine says how near a whole language lies to the question, as in CSLS
@@ -67,7 +59,12 @@ class Source:
 
 
 def retrieve(
-    question: Question, source: Source, *, top_k: int, filters: Filters | None = None
+    question: Question,
+    source: Source,
+    *,
+    top_k: int,
+    filters: Filters | None = None,
+    method: Method | None = None,
 ) -> list[Evidence]:
     """The passages that fit a question best, best first.
 
@@ -76,6 +73,7 @@ def retrieve(
         source: what is searched.
         top_k: at most so many.
         filters: which articles may answer; None for all.
+        method: how candidates are compared and ranked; None for the product's way.
 
     Returns:
         At most `top_k` pieces of evidence; `Evidence.score` is 0 to 1, higher is better.
@@ -83,7 +81,9 @@ def retrieve(
     allowed = source.corpus.select(filters) if filters else None
     places = _places(source.languages, allowed)
     asked = language_of(question.text)
-    centres = source.centres() if set(places) - {asked} else None
+    method = method or Method()
+    across = bool(set(places) - {asked})
+    centres = source.centres() if across and method.centred else None
     vector = centred(question.vector, centres.question[asked]) if centres else question.vector
     found: dict[str, None] = {}
     for groups in places.values():
@@ -91,7 +91,7 @@ def retrieve(
         found.update(dict.fromkeys(hit.id for hit in hits))
     words = (
         terms.translated(question.text, asked, source.tokens)
-        if centres
+        if across and method.translated
         else terms.plain(question.text, source.tokens)
     )
     lexical = {
@@ -107,13 +107,14 @@ def retrieve(
     rows = _Rows.of(passages, source)
     raw = rows.cosines(question.vector)
     compared = raw
-    if centres:
+    if across:
         languages = [_language(p, source.languages, asked) for p in passages.values()]
-        moved = rows.centred(centres, languages).cosines(vector)
-        compared = (_evened(moved[0], languages), _evened(moved[1], languages))
+        if centres:
+            compared = rows.centred(centres, languages).cosines(vector)
+        if method.evened:
+            compared = (_evened(compared[0], languages), _evened(compared[1], languages))
     dense, sentence = (dict(zip(keys, map(float, column), strict=True)) for column in compared)
-    weights = WEIGHTS | ({"lexical": LEXICAL_ACROSS} if centres else {})
-    fused = fuse({"dense": dense, "sentence": sentence, "lexical": lexical}, weights)
+    fused = method.fused({"dense": dense, "sentence": sentence, "lexical": lexical}, across)
     signals = {
         key: {"dense": float(raw[0][i]), "sentence": float(raw[1][i])}
         | ({"lexical": lexical[key]} if key in lexical else {})
@@ -215,31 +216,3 @@ def _evened(scores: Vector, languages: Sequence[str]) -> Vector:
         mine = found == language
         out[mine] += (highest - level) * min(1.0, np.count_nonzero(mine) / NEIGHBOURS)
     return out
-
-
-def fuse(
-    signals: Mapping[str, Mapping[str, float]], weights: Mapping[str, float]
-) -> dict[str, float]:
-    """Scale each signal to 0..1 over its own candidates and add them up by weight.
-
-    Args:
-        signals: by name, a score for each id, higher is better; an id that a signal did not
-            find counts as that signal's worst.
-        weights: by name, 0 and up.
-
-    Returns:
-        The fused score by id: 0 to 1, higher is better.
-    """
-    total = sum(weights[name] for name, scores in signals.items() if scores) or 1.0
-    fused: dict[str, float] = {}
-    for name, scores in signals.items():
-        if not scores:
-            continue
-        low, high = min(scores.values()), max(scores.values())
-        if name == "lexical":
-            low = 0.0  # BM25 has a true zero: no word in common
-        width = high - low
-        for key, score in scores.items():
-            scaled = (score - low) / width if width > 0 else 1.0
-            fused[key] = fused.get(key, 0.0) + weights[name] * scaled / total
-    return fused

@@ -7,10 +7,11 @@ import json
 import pytest
 from fakes import HashingEncoder
 
+from eval.ablations import Remembering, methods
 from eval.compare import compare, load_results
 from eval.datasets import load_squad
 from eval.errors import BadSet
-from eval.retrieval import build, report, run_task, tasks_of
+from eval.retrieval import build, report, run_ablations, run_task, tasks_of
 from eval.run import write
 
 PARAGRAPHS = (
@@ -160,3 +161,40 @@ def test_retrieval_results_can_be_compared(tmp_path, config):
     assert found["questions"] == 3
     assert found["measures"]["recall@1"]["difference"] == 0.0
     assert found["changed"] == []
+
+
+def test_a_brief_report_leaves_the_questions_out():
+    rows = [{"name": "a", "outcomes": [1]}]
+    assert report(rows, {}, brief=True)["rows"] == [{"name": "a"}]
+    assert report(rows, {})["rows"] == rows
+
+
+def test_each_change_is_measured_on_the_same_archive(tmp_path, config):
+    source = written(tmp_path, "small", ASKED)
+    [task] = tasks_of([source], None)
+    pipeline = build(config, source, titles=False, encoder=HashingEncoder())
+    found = {row["changed"]: row["measures"] for row in run_ablations(task, pipeline, tick=None)}
+    pipeline.close()
+    assert found["without lexical"]["recall@1"]["n"] == 3
+    assert found["lexical alone"]["recall@1"]["mean"] == 1.0
+    assert "vectors not centred" not in found  # nothing is in another language
+    assert found.keys() == dict(methods(False)).keys()
+
+
+def test_a_change_changes_one_thing_and_only_for_the_measurement():
+    changes = dict(methods(True))
+    assert changes["without dense"].across["dense"] == 0.0
+    assert changes["without dense"].across["lexical"] > 0
+    assert {k for k, v in changes["dense alone"].across.items() if v} == {"dense"}
+    assert not changes["vectors not centred"].centred
+    assert changes["vectors not centred"].translated
+
+
+def test_questions_are_encoded_once():
+    encoder = HashingEncoder()
+    held = Remembering(encoder)
+    first, second = held.encode_queries(["问", "答"]), held.encode_queries(["答", "问"])
+    assert (first == second[::-1]).all()
+    assert encoder.encoded == ["问", "答"]
+    assert held.count_tokens(["问答"]) == [2]
+    assert held.encode_passages(["问"]).shape == (1, encoder.dim)

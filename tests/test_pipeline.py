@@ -6,7 +6,6 @@ from fakes import HashingEncoder
 from index.lock import WriterLock
 from rag.errors import ArchiveBusy, BadQuestion, ModelMismatch, NotFound
 from rag.pipeline import LOCK
-from rag.retrieve import fuse
 from rag.types import Filters
 
 LAB = """---
@@ -167,13 +166,3 @@ def test_every_file_is_reported(pipeline, files):
         "picture.jpg": "skipped", "missing.txt": "failed",
     }  # fmt: skip
     assert all(r.reason for r in reports.values() if r.outcome in ("failed", "skipped"))
-
-
-def test_fusing_scales_each_signal_and_adds_by_weight():
-    signals = {
-        "dense": {"a": 0.8, "b": 0.9, "c": 0.85},
-        "lexical": {"a": 10.0, "c": 5.0},
-        "sentence": {},
-    }
-    fused = fuse(signals, {"dense": 1.0, "lexical": 3.0, "sentence": 5.0})
-    assert fused == pytest.approx({"a": 0.75, "b": 0.25, "c": 0.125 + 0.375})
