@@ -12,8 +12,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from eval.run import Json
 from index.encode import Encoder
 from rag.fusion import Method
+from rag.language import language_of
+from rag.pipeline import Pipeline
 
 
 class Remembering:
@@ -48,6 +51,31 @@ class Remembering:
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text, as the encoder counts them."""
         return self._encoder.count_tokens(texts)
+
+
+def measured(
+    pipeline: Pipeline, questions: Sequence[str], measure: Callable[[Pipeline], Json]
+) -> list[Json]:
+    """An archive's measures with one thing changed at a time.
+
+    Args:
+        pipeline: the archive.
+        questions: what `measure` asks; their languages decide what can be changed.
+        measure: the measures of a pipeline.
+
+    Returns:
+        For each change: "changed", what, and "measures".
+    """
+    asked = {language_of(question) for question in questions}
+    encoder = Remembering(pipeline.encoder())
+    found: list[Json] = []
+    for changed, method in methods(bool(set(pipeline.corpus.languages()) - asked)):
+        variant = Pipeline(pipeline.config, encoder, method=method)
+        try:
+            found.append({"changed": changed, "measures": measure(variant)})
+        finally:
+            variant.close()
+    return found
 
 
 def methods(across: bool) -> Iterator[tuple[str, Method]]:

@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from eval.ablations import Remembering, methods
+from eval.ablations import measured
 from eval.datasets import SquadQuestion, SquadSet, case_of, crossed, mixed, sample
 from eval.documents import document_of
 from eval.errors import BadSet
@@ -127,28 +127,10 @@ def run_tasks(
             tick = partial(progress, task.name) if progress else None
             row = run_task(task, pipeline, answers=answers, tick=tick)
             if ablations:
-                row["ablations"] = run_ablations(task, pipeline, tick=tick)
+                asked = [q.question for q in task.questions]
+                row["ablations"] = measured(pipeline, asked, partial(_measures, task, tick=tick))
             rows.append(row)
     return rows
-
-
-def run_ablations(task: Task, pipeline: Pipeline, *, tick: Tick | None) -> list[Json]:
-    """The task's measures with one thing changed at a time.
-
-    Returns:
-        For each change: "changed", and "measures" as in `run_task`.
-    """
-    asked = {language_of(q.question) for q in task.questions}
-    encoder = Remembering(pipeline.encoder())
-    found: list[Json] = []
-    for changed, method in methods(bool(set(pipeline.corpus.languages()) - asked)):
-        variant = Pipeline(pipeline.config, encoder, method=method)
-        try:
-            rankings, _, _ = search(variant, task.questions, tick)
-        finally:
-            variant.close()
-        found.append({"changed": changed, "measures": means(rank_scores(rankings).values())})
-    return found
 
 
 def build(
@@ -221,6 +203,12 @@ def search(
         if tick:
             tick(number, len(questions))
     return rankings, times, failed
+
+
+def _measures(task: Task, pipeline: Pipeline, *, tick: Tick | None) -> Json:
+    """The means over a task's questions."""
+    rankings, _, _ = search(pipeline, task.questions, tick)
+    return means(rank_scores(rankings).values())
 
 
 def _name(paragraph: str) -> str:
