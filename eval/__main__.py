@@ -1,8 +1,10 @@
 """The command line of the evaluation. Exit status: 0 done, 1 failed, 2 wrong usage or a bad set.
 
     python -m eval run SET --home DIR       ask a question set and score the answers
+    python -m eval report RESULT            one HTML page of a result file
     python -m eval retrieval SET...         search for the paragraphs of SQuAD-format sets
     python -m eval compare A B              two result files, question by question
+    python -m eval make-questions           drafts of questions on an archive
     python -m eval feedback --home DIR      readers' verdicts as drafts of a question set
 
 Everything slow is imported inside the commands, so that --help answers at once.
@@ -25,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Set = Annotated[Path, typer.Argument(metavar="SET", help="Questions, JSON lines.")]
+Set = Annotated[Path, typer.Argument(metavar="SET", help="Questions: a file, or a BEIR folder.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result file's JSON.")]
 Cache = Annotated[
     Path | None, typer.Option(envvar="WENJU_CACHE", help="Folder of the bundled model.")
@@ -72,12 +74,27 @@ def _can_write(out: Path | None) -> Path | None:
 Out = Annotated[Path | None, typer.Option(help="Write the result file here.", callback=_can_write)]
 
 
+LanguageUrl = Annotated[
+    str | None,
+    typer.Option("--llm-url", envvar="WENJU_LLM_BASE_URL", help="Server of a language model."),
+]
+LanguageModel = Annotated[
+    str | None, typer.Option("--llm-model", envvar="WENJU_LLM_MODEL", help="Its name there.")
+]
+LanguageKey = Annotated[
+    str, typer.Option("--llm-key", envvar="WENJU_LLM_API_KEY", help="Its key.", show_default=False)
+]
+
+
 @app.command()
 def run(
     questions: Set,
     home: Annotated[
         Path, typer.Option(envvar="WENJU_HOME", help="Folder of the archive to ask.")
     ] = Path("wenju-data"),
+    archives: Annotated[
+        Path, typer.Option(help="Folder of the archives built of sets that bring their texts.")
+    ] = Path("wenju-data/eval"),
     http: Annotated[
         str | None, typer.Option(help="Ask the server at this address instead.")
     ] = None,
@@ -88,49 +105,91 @@ def run(
         Path | None, typer.Option(help="Gold articles; by default articles.json beside SET.")
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Ask only so many, the first.")] = None,
+    sample: Annotated[
+        int | None, typer.Option(min=1, help="Ask only so many, at random; always the same ones.")
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, max=64, help="Questions asked at once.")] = 1,
     out: Out = None,
-    save: Annotated[
-        bool, typer.Option("--save", help="Also hold answers, citations and passages.")
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Do not go on where a stopped run ended.")
     ] = False,
+    save: Annotated[
+        bool, typer.Option("--save/--brief", help="Hold answers, citations and passages too.")
+    ] = True,
     cache: Cache = None,
     model: Model = None,
+    reranker: Annotated[
+        str | None, typer.Option(envvar="WENJU_RERANKER", help="A CrossEncoder: hub id or folder.")
+    ] = None,
     dictionary: Dictionary = None,
     threads: Threads = 2,
+    llm_url: LanguageUrl = None,
+    llm_model: LanguageModel = None,
+    llm_key: LanguageKey = "",
+    judge_url: Annotated[
+        str | None, typer.Option(envvar="EVAL_JUDGE_URL", help="Server of a model as judge.")
+    ] = None,
+    judge_model: Annotated[
+        str | None, typer.Option(envvar="EVAL_JUDGE_MODEL", help="Its name there.")
+    ] = None,
+    judge_key: Annotated[
+        str, typer.Option(envvar="EVAL_JUDGE_KEY", help="Its key.", show_default=False)
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Ask every question of a set and score retrieval, answers, citations and refusals.
 
-    SET holds one JSON object a line; its fields are described at the top of eval/cases.py.
+    SET is in Wenju's own lines (see the top of eval/cases.py), or in the format of SQuAD, CRUD-RAG,
+    RGB, BEIR (a folder) or dialogues. A run that was stopped goes on when it is started again
+    with the same --out. With --judge-url and --judge-model a model marks the answers too.
     """
-    from eval.cases import load_cases
+    from eval.sources import load
 
-    cases = load_cases(questions, gold)  # a wrong set is told before anything slow is imported
-    from eval import run as run_
-    from eval import show
-    from eval.score import Matcher
-    from eval.server import Server
-    from eval.target import Archive, Target, config_of, open_archive
+    source = load(questions, gold)  # a wrong set is told before anything slow is imported
+    from eval import session, show
+    from eval.target import config_of
     from rag.progress import progress_bars
 
-    asked = cases.cases[:limit]
-    target: Target
-    if http is not None:
-        target = Server(http, key)
-    else:
-        target = Archive(open_archive(config_of(home, cache, model, dictionary, threads)))
+    plan = session.Plan(
+        source,
+        config_of(
+            archives if source.articles else home,
+            cache,
+            model,
+            dictionary,
+            threads,
+            reranker=reranker,
+            generator=_model_server("llm", llm_url, llm_model, llm_key),
+        ),
+        http,
+        key,
+        limit,
+        sample,
+        jobs,
+        out,
+        fresh,
+        save,
+        _model_server("judge", judge_url, judge_model, judge_key),
+    )
     with progress_bars() as step:
-        outcomes = run_.evaluate(
-            asked,
-            target,
-            Matcher(cases.gold),
-            (lambda done, total: step("questions", done, total)) if step else None,
-        )
-    settings = {"limit": limit, "model": model, "threads": threads}
-    report = run_.report(cases, asked, outcomes, target, settings=settings, save=save)
-    _deliver(report, out, as_json, show.show_run)
-    if all(o.reply is None for o in outcomes):
-        print(f"eval: every question failed; the first: {outcomes[0].error}", file=sys.stderr)
+        result = session.run(plan, step)
+    _deliver(result, out, as_json, show.show_run)
+    session.finish(plan)
+    if result["summary"]["all"]["failed"] == len(result["questions"]):
+        first = result["questions"][0]["error"]
+        print(f"eval: every question failed; the first: {first}", file=sys.stderr)
         raise typer.Exit(1)
+
+
+def _model_server(option: str, url: str | None, model: str | None, key: str) -> Any:  # noqa: ANN401 imported late
+    """A language model on a server; None where none is named."""
+    if not url and not model:
+        return None
+    if not url or not model:
+        raise typer.BadParameter(f"--{option}-url and --{option}-model go together")
+    from rag.config import ModelServer
+
+    return ModelServer(url, model, key)
 
 
 @app.command()
@@ -201,6 +260,9 @@ def retrieval(
 def compare(
     first: Annotated[Path, typer.Argument(metavar="A", help="Result file before.")],
     second: Annotated[Path, typer.Argument(metavar="B", help="Result file after.")],
+    gate: Annotated[
+        bool, typer.Option("--gate", help="Fail if a measure fell by more than its interval.")
+    ] = False,
     out: Out = None,
     as_json: AsJson = False,
 ) -> None:
@@ -210,6 +272,11 @@ def compare(
 
     comparison = compare_.compare(compare_.load_results(first), compare_.load_results(second))
     _deliver(comparison, out, as_json, show.show_comparison)
+    fallen = compare_.fallen(comparison) if gate else []
+    for line in fallen:
+        print(f"eval: fallen: {line}", file=sys.stderr)
+    if fallen:
+        raise typer.Exit(1)
 
 
 @app.command()

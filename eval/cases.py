@@ -13,6 +13,8 @@ A line is an object with these fields; others are allowed, ignored and named in 
     meta_evidence          [{"article": label, "field": one of FIELDS}], where the answer rests on
                            an article's head
     joint                  whether the evidence stands at a column break of a newspaper page
+    history                [{"question", "answer", "article_ids"}], the turns before a follow-up
+    draft                  true until a person has checked the line; drafts are asked and counted
 
 Gold articles: a JSON list of {"id": label, "title", "authors", "affiliations", "paragraphs"}.
 """
@@ -27,11 +29,15 @@ from pathlib import Path
 
 from eval.errors import BadSet
 from eval.fields import Fields, Wrong, parse, shown
-from eval.text import plain, squeeze
+from eval.text import plain, scripts, squeeze
+from rag.types import Turn
 
 LANGUAGES = ("zh", "zh-Hant", "en")
 FIELDS = ("title", "byline", "affiliation", "source", "published")
 UNANSWERABLE = "unanswerable"
+SEARCH = "search"
+"""The type of a question that has relevant texts and no accepted answer: it is only searched."""
+
 _KNOWN = frozenset(
     [
         "id",
@@ -45,17 +51,24 @@ _KNOWN = frozenset(
         "evidence",
         "meta_evidence",
         "joint",
+        "history",
+        "draft",
     ]
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """Where an answer stands: a verbatim quote of a paragraph (counted from 0) of an article."""
+    """Where an answer stands: a verbatim quote of a paragraph (counted from 0) of an article.
+
+    Attributes:
+        grade: how relevant it is, from 1; only nDCG knows more than relevant or not.
+    """
 
     article: str
     paragraph: int
     quote: str
+    grade: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +98,8 @@ class Case:
         items: for lists: each item's wordings, one of which must be in the answer; () otherwise.
         articles: labels of the gold articles.
         line: where it stands in its file, from 1.
+        history: the turns before it, oldest first; () for a question that stands alone.
+        draft: whether nobody has checked it yet.
     """
 
     id: str
@@ -98,11 +113,18 @@ class Case:
     heads: tuple[Head, ...] = ()
     joint: bool = False
     line: int = 0
+    history: tuple[Turn, ...] = ()
+    draft: bool = False
 
     @property
     def answerable(self) -> bool:
         """Whether the archive holds an answer."""
         return self.type != UNANSWERABLE
+
+    @property
+    def searched(self) -> bool:
+        """Whether it is only searched: it has relevant texts, and no answer can be told right."""
+        return self.answerable and not self.answers and not self.items
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +136,7 @@ class CaseSet:
         digest: SHA-256 of the file, hexadecimal.
         gold: gold articles by label; empty when there is no such file.
         ignored: fields that were met and not used, sorted.
+        notices: what was left out, and what else a reader of the scores should know.
     """
 
     name: str
@@ -121,6 +144,7 @@ class CaseSet:
     cases: tuple[Case, ...]
     gold: Mapping[str, GoldArticle]
     ignored: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
 
 
 def load_cases(path: Path, gold: Path | None = None) -> CaseSet:
@@ -163,7 +187,9 @@ def load_cases(path: Path, gold: Path | None = None) -> CaseSet:
     if not cases:
         raise BadSet(path, "it holds no questions; write one JSON object a line")
     digest = hashlib.sha256(data).hexdigest()
-    return CaseSet(path.name, digest, tuple(cases), articles, tuple(sorted(ignored)))
+    drafts = sum(case.draft for case in cases)
+    said = (f"{drafts} questions are drafts that nobody has checked.",) if drafts else ()
+    return CaseSet(path.name, digest, tuple(cases), articles, tuple(sorted(ignored)), said)
 
 
 def load_gold(path: Path) -> dict[str, GoldArticle]:
@@ -236,6 +262,11 @@ def _case(fields: Fields, line: int) -> Case:
         ),
         joint=fields.truth("joint"),
         line=line,
+        history=tuple(
+            Turn(t.text("question"), t.text("answer"), t.texts("article_ids"))
+            for t in fields.objects("history")
+        ),
+        draft=fields.truth("draft"),
     )
 
 
@@ -275,8 +306,22 @@ def _check(case: Case, gold: Mapping[str, GoldArticle]) -> None:
     for label in (*(e.article for e in case.evidence), *(h.article for h in case.heads)):
         if label not in case.articles:
             raise Wrong(f"evidence names the article {label!r}, which `article` does not")
+    _check_scripts(case)
     if gold:
         _check_gold(case, gold)
+
+
+def _check_scripts(case: Case) -> None:
+    """An accepted answer in letters that neither question nor evidence have helps nobody."""
+    known = scripts(" ".join([case.question, *(e.quote for e in case.evidence)]))
+    accepted = [*case.answers, *(w for words in case.items for w in words)]
+    found = [scripts(answer) for answer in accepted]
+    if case.heads or any(not letters or letters & known for letters in found):
+        return
+    raise Wrong(
+        f"the answer {shown(accepted[0])} is in another script ({', '.join(sorted(found[0]))}) "
+        f"than question and evidence ({', '.join(sorted(known)) or 'no letters'})"
+    )
 
 
 def _check_gold(case: Case, gold: Mapping[str, GoldArticle]) -> None:

@@ -119,6 +119,25 @@ def compare(first: Results, second: Results) -> Json:
     }
 
 
+def fallen(comparison: Json) -> list[str]:
+    """What a regression gate fails for, in words; [] lets it pass.
+
+    A measure has fallen when its whole confidence interval lies on the worse side of 0; a
+    question that the second run did not ask counts as fallen too.
+    """
+    said = []
+    if comparison["only_in_first"]:
+        said.append(f"{comparison['only_in_first']} questions were not asked")
+    for name, found in comparison["measures"].items():
+        worse = found["low"] > 0 if name in LOWER_IS_BETTER else found["high"] < 0
+        if worse:
+            said.append(
+                f"{name} {found['first']:.3f} → {found['second']:.3f} "
+                f"(difference {found['low']:+.3f} to {found['high']:+.3f})"
+            )
+    return said
+
+
 def _main(pairs: Sequence[tuple[Scored, Scored]]) -> tuple[str, ...]:
     """The one measure that a group is compared by."""
     return ("correct",) if any("correct" in a.scores for a, _ in pairs) else ("hit@1",)

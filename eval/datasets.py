@@ -8,13 +8,14 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from eval.cases import UNANSWERABLE, Case, Proof, read_bytes
 from eval.errors import BadSet
 from eval.fields import Fields, Wrong, shown
 from rag.language import is_traditional, language_of
 
+Asked = TypeVar("Asked")
 _SEED = 2018  # of every sub-sample, so that two runs ask the same questions
 
 
@@ -175,7 +176,7 @@ def mixed(first: SquadSet, second: SquadSet) -> list[SquadSet]:
     return [s for s in found if s.questions]
 
 
-def sample(questions: tuple[SquadQuestion, ...], count: int | None) -> tuple[SquadQuestion, ...]:
+def sample(questions: tuple[Asked, ...], count: int | None) -> tuple[Asked, ...]:
     """At most so many of the questions, in their order; the same ones every time."""
     if count is None or count >= len(questions):
         return questions
@@ -183,11 +184,15 @@ def sample(questions: tuple[SquadQuestion, ...], count: int | None) -> tuple[Squ
     return tuple(questions[i] for i in chosen)
 
 
+def language_tag(question: str) -> str:
+    """The language of a question as cases have it: "zh", "zh-Hant" or "en"."""
+    language = language_of(question)
+    return "zh-Hant" if language == "zh" and is_traditional(question) else language
+
+
 def case_of(question: SquadQuestion, label: str) -> Case:
     """The question as a case whose evidence is its whole paragraph."""
-    language: Any = language_of(question.question)
-    if language == "zh" and is_traditional(question.question):
-        language = "zh-Hant"
+    language = language_tag(question.question)
     if not question.answers:
         return Case(question.id, question.question, language, UNANSWERABLE, ())
     return Case(

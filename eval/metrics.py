@@ -15,9 +15,11 @@ RANK_MEASURES = (
     "recall@5",
     "recall@10",
     "mrr@10",
+    "map@10",
     "ndcg@10",
 )
-"""hit@k: a gold paragraph is within k; recall@k: the share of the gold paragraphs within k."""
+"""hit@k: a gold paragraph is within k; recall@k: the share of the gold paragraphs within k; map@k:
+the precision at each gold paragraph within k, over all gold ones; ndcg@k: by their grades."""
 
 
 def rank_scores(rankings: Mapping[str, Ranking]) -> dict[str, Scores]:
@@ -27,7 +29,7 @@ def rank_scores(rankings: Mapping[str, Ranking]) -> dict[str, Scores]:
         rankings: by question id; one that found nothing scores 0 throughout.
     """
     import ir_measures
-    from ir_measures import RR, R, Success, nDCG
+    from ir_measures import AP, RR, R, Success, nDCG
 
     measures = {
         Success @ 1: "hit@1",
@@ -37,12 +39,17 @@ def rank_scores(rankings: Mapping[str, Ranking]) -> dict[str, Scores]:
         R @ 5: "recall@5",
         R @ 10: "recall@10",
         RR @ 10: "mrr@10",
+        AP @ 10: "map@10",
         nDCG @ 10: "ndcg@10",
     }
     scores: dict[str, Scores] = {key: dict.fromkeys(RANK_MEASURES, 0.0) for key in rankings}
     if not rankings:
         return scores
-    gold = [ir_measures.Qrel(q, doc, 1) for q, r in rankings.items() for doc in sorted(r.gold)]
+    gold = [
+        ir_measures.Qrel(q, doc, r.grades.get(doc, 1))
+        for q, r in rankings.items()
+        for doc in sorted(r.gold)
+    ]
     found = [
         ir_measures.ScoredDoc(q, doc, float(-place))
         for q, r in rankings.items()

@@ -23,7 +23,8 @@ from eval.datasets import SquadQuestion, SquadSet, case_of, crossed, mixed, samp
 from eval.documents import document_of
 from eval.errors import BadSet
 from eval.metrics import means, percentile, rank_scores
-from eval.run import FORMAT, Json, Outcome, Tick, commit, evaluate, summary
+from eval.result import summary
+from eval.run import FORMAT, Json, Outcome, Tick, commit, evaluate
 from eval.score import Matcher, Ranking
 from eval.target import DEPTH, Archive
 from index.encode import Encoder

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from eval.cases import Case, GoldArticle, Proof
 from eval.target import Cited, Reply
@@ -15,6 +15,7 @@ from eval.text import (
     contains,
     holds,
     plain,
+    rouge_l,
     squad_exact,
     squad_f1,
     squeeze,
@@ -27,18 +28,15 @@ _MARKER = re.compile(r"\[\d+\]")
 _SHINGLE = 8  # characters; so long a run hardly ever stands in two articles by chance
 _MOSTLY = 0.5  # an archived article is a gold one when at least this share of it stands there
 
-ANSWER_MEASURES = (
-    "contained",
-    "in_quotes",
-    "article",
-    "articles_all",
-    "article_precision",
-    "evidence_cited",
-    "cite_precision",
-    "cite_recall",
-    "short_exact",
-    "short_f1",
-)
+ANSWER_MEASURES = ("contained", "in_quotes", "rouge_l", "short_exact", "short_f1")
+"""For questions with accepted answers."""
+
+ARTICLE_MEASURES = ("article", "articles_all", "article_precision")
+"""For questions whose gold articles are known and can be told."""
+
+CITATION_MEASURES = ("evidence_cited", "cite_precision", "cite_recall")
+"""For questions with evidence."""
+
 HEAD_MEASURES = {"byline": "author", "affiliation": "affiliation", "title": "title"}
 """The measure for each field of an article's head that gold articles hold."""
 
@@ -95,10 +93,16 @@ class Ranking:
     Attributes:
         gold: names of what should be found.
         found: names in rank order; names that are not gold are "-1", "-2" …
+        grades: how relevant a gold one is, from 1, where it is more than 1.
     """
 
     gold: frozenset[str]
     found: tuple[str, ...]
+    grades: Mapping[str, int] = field(default_factory=dict)
+
+    def places(self) -> list[int]:
+        """The ranks, from 1, at which gold ones were found."""
+        return [place for place, name in enumerate(self.found, start=1) if name in self.gold]
 
 
 def rank(case: Case, passages: Sequence[str]) -> Ranking | None:
@@ -120,7 +124,8 @@ def rank(case: Case, passages: Sequence[str]) -> Ranking | None:
         found.append(hit[0] if hit else f"-{number}")
         open_.difference_update(hit)
         gold.difference_update(hit[1:])
-    return Ranking(frozenset(gold), tuple(found))
+    grades = {unit(e): e.grade for e in case.evidence if e.grade != 1}
+    return Ranking(frozenset(gold), tuple(found), grades)
 
 
 def answer_scores(case: Case, reply: Reply | None, matcher: Matcher) -> Scores:
@@ -132,17 +137,23 @@ def answer_scores(case: Case, reply: Reply | None, matcher: Matcher) -> Scores:
         matcher: tells which gold article a cited one is.
 
     Returns:
-        Scores; those of `ANSWER_MEASURES` apply to answerable questions, "refused" to
-        unanswerable ones, "false_refusal" (lower is better) to answerable ones, "correct" to all:
-        an accepted answer is contained, or an unanswerable question is refused. "items" applies
-        to lists; "author", "affiliation" and "title" to questions that rest on an article's head.
+        Scores; "refused" applies to unanswerable questions; `ANSWER_MEASURES` and "false_refusal"
+        (lower is better) to answerable ones, `ARTICLE_MEASURES` and `CITATION_MEASURES` to those
+        that have gold articles and evidence, "correct" to all: an accepted answer is contained, or
+        an unanswerable question is refused. "items" applies to lists; "author", "affiliation" and
+        "title" to questions that rest on an article's head. A question that is only searched has
+        none.
     """
+    if case.searched:
+        return {}
     if not case.answerable:
         refused = float(reply is not None and reply.refused)
         return {"refused": refused, "correct": refused}
     fields = [f for f in HEAD_MEASURES if any(h.field == f for h in case.heads)]
     names = [HEAD_MEASURES[f] for f in fields]
-    applicable = [*ANSWER_MEASURES, *names, *(["items"] if case.items else [])]
+    cited = [*(ARTICLE_MEASURES if case.articles else ())]
+    cited += CITATION_MEASURES if case.evidence else ()
+    applicable = [*ANSWER_MEASURES, *cited, *names, *(["items"] if case.items else [])]
     if reply is None or reply.refused:
         missed: Scores = dict.fromkeys([*applicable, "correct"], 0.0)
         return {**missed, "false_refusal": float(reply is not None)}
@@ -157,15 +168,16 @@ def answer_scores(case: Case, reply: Reply | None, matcher: Matcher) -> Scores:
             any(accepted(case, c.quote) for c in proved)
             or accepted(case, "\n".join(c.quote for c in proved))
         ),
-        **_article_scores(case, reply.citations, matcher),
-        **_citation_scores(case, reply.citations, matcher),
+        "rouge_l": best(rouge_l, text, _whole_answers(case)),
+        **(_article_scores(case, reply.citations, matcher) if case.articles else {}),
+        **(_citation_scores(case, reply.citations, matcher) if case.evidence else {}),
         **_short_scores(case, reply.short_answer or ""),
     }
     if case.items:
         held = [any(contains(text, word) for word in words) for words in case.items]
         scores["items"] = sum(held) / len(held)
-    for field, name in zip(fields, names, strict=True):
-        scores[name] = float(_named(case, field, text, proved, matcher))
+    for part, name in zip(fields, names, strict=True):
+        scores[name] = float(_named(case, part, text, proved, matcher))
     return scores
 
 
@@ -176,6 +188,11 @@ def accepted(case: Case, text: str) -> bool:
     return bool(case.items) and all(
         any(contains(text, word) for word in words) for words in case.items
     )
+
+
+def _whole_answers(case: Case) -> Sequence[str]:
+    """The accepted answers, or an asked list's items in a row where only these are given."""
+    return case.answers or ("、".join(words[0] for words in case.items),)
 
 
 def _article_scores(case: Case, citations: Sequence[Cited], matcher: Matcher) -> Scores:
@@ -252,9 +269,9 @@ def _short_scores(case: Case, short: str) -> Scores:
     folded = plain(short)
     if not folded:
         return {"short_exact": 0.0, "short_f1": 0.0}
-    answers = [plain(a) for a in case.answers]
+    answers = [plain(a) for a in _whole_answers(case)]
     exact, f1 = best(cmrc_exact, folded, answers), best(cmrc_f1, folded, answers)
     if case.language == "en":
-        exact = max(exact, best(squad_exact, short, case.answers))
-        f1 = max(f1, best(squad_f1, short, case.answers))
+        exact = max(exact, best(squad_exact, short, _whole_answers(case)))
+        f1 = max(f1, best(squad_f1, short, _whole_answers(case)))
     return {"short_exact": exact, "short_f1": f1}

@@ -7,10 +7,12 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from eval.errors import TargetUnusable
-from eval.target import DEPTH, Cited, QuestionFailed, Reply
+from eval.target import DEPTH, SEARCHED, Cited, QuestionFailed, Reply
+from rag.types import Turn
 
 _PATIENCE = 120.0  # seconds until a server that does not answer has failed the question
 
@@ -38,27 +40,61 @@ class Server:
         self._articles: dict[str, dict[str, Any]] = {}
         self._answered = False
 
-    def ask(self, question: str) -> Reply:
+    def ask(self, question: str, history: Sequence[Turn] = ()) -> Reply:
         """POST /v1/ask; the time includes the way there and back."""
+        turns = [
+            {"question": t.question, "answer": t.answer, "article_ids": list(t.article_ids)}
+            for t in history
+        ]
+        return self._posted("/v1/ask", question, {"history": turns} if turns else {})
+
+    def search(self, question: str) -> Reply:
+        """POST /v1/search; the time includes the way there and back."""
+        return self._posted("/v1/search", question, {})
+
+    def _posted(self, path: str, question: str, more: Mapping[str, object]) -> Reply:
         started = time.perf_counter()
-        body = json.dumps({"question": question, "top_k": DEPTH}).encode()
+        body = json.dumps({"question": question, "top_k": DEPTH, **more}).encode()
         try:
-            value = self._json("/v1/ask", body)
+            value = self._json(path, body)
             ms = (time.perf_counter() - started) * 1000
+            if path == "/v1/search":
+                passages = tuple(str(p["text"]) for p in value["passages"])
+                return Reply(SEARCHED, "", None, (), passages, ms, {})
             return self._reply(value, ms)
         except urllib.error.HTTPError as error:
             with error:
                 raise QuestionFailed(f"status {error.code}: {_said(error)}") from None
         except (OSError, ValueError) as error:
             if not self._answered and isinstance(error, OSError):
-                raise TargetUnusable(
-                    f"Nothing answers at {self._url} ({error}); start it with `wenju serve`."
-                ) from None
+                raise self._nobody(error) from None
             raise QuestionFailed(str(error)) from error
         except (KeyError, TypeError, AttributeError) as error:
             raise QuestionFailed(
-                f"the answer is not as /v1/ask gives it ({type(error).__name__}: {error})"
+                f"the answer is not as {path} gives it ({type(error).__name__}: {error})"
             ) from error
+
+    def fingerprint(self) -> dict[str, object]:
+        """The address, and what GET /readyz tells of model and index where the server has it."""
+        known: dict[str, object] = {"url": self._url}
+        try:
+            value = self._json("/readyz")
+        except urllib.error.HTTPError as error:
+            error.close()
+            return known
+        except OSError as error:
+            raise self._nobody(error) from None
+        except ValueError:
+            return known
+        told = value if isinstance(value, dict) else {}
+        return known | {
+            k: told[k] for k in ("model", "generation", "articles", "passages") if k in told
+        }
+
+    def _nobody(self, error: OSError) -> TargetUnusable:
+        return TargetUnusable(
+            f"Nothing answers at {self._url} ({error}); start it with `wenju serve`."
+        )
 
     def texts(self) -> list[str] | None:
         """None: a server is not read through."""
@@ -109,6 +145,7 @@ class Server:
             quote,
             paragraph,
             str(value.get("support", "supported")),
+            float(score) if isinstance(score := value.get("score"), int | float) else None,
         )
 
     def _article(self, article_id: str) -> dict[str, Any]:

@@ -19,10 +19,12 @@ _LABELS = {
     "recall@5": "recall@5",
     "recall@10": "recall@10",
     "mrr@10": "MRR@10",
+    "map@10": "MAP@10",
     "ndcg@10": "nDCG@10",
     "correct": "right: answer contained, or rightly refused",
     "contained": "answer contains an accepted answer",
     "items": "items of asked lists",
+    "judged": "right by the model as judge",
     "in_quotes": "accepted answer in the cited quotes",
     "article": "a cited article is a gold one",
     "articles_all": "all gold articles cited",
@@ -35,6 +37,7 @@ _LABELS = {
     "title": "right title",
     "short_exact": "short answer: exact match",
     "short_f1": "short answer: F1",
+    "rouge_l": "ROUGE-L of the answer",
     "refused": "refused among the unanswerable",
     "false_refusal": "refused among the answerable (less is better)",
 }
@@ -55,6 +58,7 @@ def show_run(report: Json) -> None:
     for name, groups in report["summary"]["by"].items():
         _print(_groups_table(name, groups))
     _show_latency(everything["ms"])
+    _show_more(report)
     lost = report["evidence_not_in_archive"]
     if lost:
         questions = len({x["question"] for x in lost})
@@ -66,6 +70,32 @@ def show_run(report: Json) -> None:
     if report["ignored_fields"]:
         _print(f"Fields of the set that were not used: {', '.join(report['ignored_fields'])}")
     _show_wrong(report["questions"])
+
+
+def _show_more(report: Json) -> None:
+    """Risk and coverage, tokens, and how far a judge agrees with the strings."""
+    risk = report["risk_coverage"]
+    if risk:
+        coverage, at, _ = risk["points"][-1]
+        _print(
+            f"Risk and coverage: answers {coverage:.3f} of the questions, {at:.3f} of these "
+            f"wrongly; area under the curve {risk['area']:.3f} (less is better)"
+        )
+    tokens = report["summary"]["all"]["tokens"]
+    if tokens:
+        _print(
+            f"Tokens (estimated): {tokens['prompt']} sent, {tokens['reply']} written in "
+            f"{tokens['calls']} calls, {tokens['a_question']} a question"
+        )
+    judge = report["judge"]
+    if judge:
+        _print(
+            f"Judge {judge['model']}: {judge['marked']} answers marked, {judge['unclear']} "
+            f"unclear; agrees with the strings on {_number(judge['agreement'])}, kappa "
+            f"{_number(judge['kappa'])}; its prompt:"
+        )
+        for prompt in judge["prompt"].values():
+            _print(prompt)
 
 
 def _measures_table(measured: Json) -> Table:

@@ -5,22 +5,28 @@ Both give the same `Reply`, so that every measure treats them alike.
 
 from __future__ import annotations
 
+import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from eval.cost import Meter, Tokens
 from eval.errors import TargetUnusable
-from rag.config import Config
+from rag.config import Config, ModelServer
 from rag.errors import BadInput
+from rag.generate import ChatModel
 from rag.pipeline import Pipeline
-from rag.types import Answer, Article
+from rag.types import Answer, Article, Evidence, Turn
 
 DEPTH = 10
 """Passages asked for: as deep as MRR@10 and nDCG@10 look."""
 
 REFUSED = "no_evidence"
+SEARCHED = "searched"
+"""The status of a reply that holds passages only."""
+
 _LARGE = 5_000  # an archive of more articles is not read through to look for gold quotes
 
 
@@ -34,6 +40,7 @@ class Cited:
         paragraph: the text of the cited paragraph; None for the head (byline …); the quote where
             it cannot be had.
         support: "verbatim", "supported" or "unsupported".
+        score: how sure the system is of it, 0 to 1, higher is surer; None where it does not say.
     """
 
     article_id: str
@@ -44,6 +51,7 @@ class Cited:
     quote: str
     paragraph: str | None
     support: str
+    score: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +59,13 @@ class Reply:
     """What came back for one question.
 
     Attributes:
-        status: "answered", "partial", "conflicting" or "no_evidence".
+        status: "answered", "partial", "conflicting" or "no_evidence"; "searched" where only
+            passages were asked for.
         text: the answer with its markers.
         passages: texts of the passages found, best first.
         ms: milliseconds from asking to having the answer.
         receipt: generation and model, as the system gives them.
+        tokens: what a language model was sent and said; None where there is none.
     """
 
     status: str
@@ -65,6 +75,13 @@ class Reply:
     passages: tuple[str, ...]
     ms: float
     receipt: Mapping[str, object]
+    tokens: Tokens | None = None
+
+    @property
+    def confidence(self) -> float | None:
+        """How sure the system is of its answer, by its surest citation; None where it refused."""
+        scores = [c.score for c in self.citations if c.score is not None]
+        return None if self.refused or not scores else max(scores)
 
     @property
     def refused(self) -> bool:
@@ -81,13 +98,19 @@ class Target(Protocol):
 
     name: str
 
-    def ask(self, question: str) -> Reply:
-        """Ask one question.
+    def ask(self, question: str, history: Sequence[Turn] = ()) -> Reply:
+        """Ask one question, after the turns before it. Threads may ask at once.
 
         Raises:
             QuestionFailed: this question failed; others may not.
             WenjuError: no question can be answered.
         """
+
+    def search(self, question: str) -> Reply:
+        """Ask for the passages alone; raises as `ask` does."""
+
+    def fingerprint(self) -> dict[str, object]:
+        """What would be asked: model, articles, index; equal ones give equal answers."""
 
     def texts(self) -> list[str] | None:
         """The texts of all archived articles; None where that is too much or not possible."""
@@ -96,7 +119,7 @@ class Target(Protocol):
         """What the reader of the scores should know, after the questions were asked."""
 
 
-def open_archive(config: Config) -> Pipeline:
+def open_archive(config: Config, meter: Meter | None = None) -> Pipeline:
     """The archive in a folder, its model loaded so that no question's time includes that.
 
     Raises:
@@ -107,7 +130,7 @@ def open_archive(config: Config) -> Pipeline:
             f"There is no archive in {config.home}; make one with "
             f"`wenju add FILE... --home {config.home}`, or name another with --home."
         )
-    pipeline = Pipeline(config)
+    pipeline = Pipeline(config, generator=meter)
     if not pipeline.snapshot().size:
         raise TargetUnusable(
             f"The archive in {config.home} is empty; add articles with "
@@ -118,20 +141,55 @@ def open_archive(config: Config) -> Pipeline:
 
 
 class Archive:
-    """An archive in this process."""
+    """An archive in this process.
 
-    def __init__(self, pipeline: Pipeline) -> None:
+    Args:
+        pipeline: the archive.
+        meter: the language model that its pipeline was given, to read the cost from.
+    """
+
+    def __init__(self, pipeline: Pipeline, meter: Meter | None = None) -> None:
         self.name = "archive"
         self.pipeline = pipeline
+        self._meter = meter
 
-    def ask(self, question: str) -> Reply:
+    def ask(self, question: str, history: Sequence[Turn] = ()) -> Reply:
         """Ask through the pipeline; any exception that only this question causes is its failure."""
+        if self._meter:
+            self._meter.start()
         started = time.perf_counter()
         try:
-            answer = self.pipeline.ask(question, top_k=DEPTH)
+            answer = self.pipeline.ask(question, history=history, top_k=DEPTH)
         except BadInput as error:
             raise QuestionFailed(str(error)) from error
-        return _reply(answer, (time.perf_counter() - started) * 1000)
+        ms = (time.perf_counter() - started) * 1000
+        return _reply(answer, ms, self._meter.read() if self._meter else None)
+
+    def search(self, question: str) -> Reply:
+        """Search through the pipeline; see `ask`."""
+        started = time.perf_counter()
+        try:
+            evidence = self.pipeline.search(question, top_k=DEPTH)
+        except BadInput as error:
+            raise QuestionFailed(str(error)) from error
+        ms = (time.perf_counter() - started) * 1000
+        return Reply(SEARCHED, "", None, (), _texts(evidence), ms, {})
+
+    def fingerprint(self) -> dict[str, object]:
+        """Model, generation, and a hash of the articles and of how they are cut."""
+        snapshot = self.pipeline.snapshot()
+        ids = sorted(self.pipeline.corpus.ids())
+        digest = hashlib.sha256("\n".join([*ids, str(snapshot.size), snapshot.model]).encode())
+        generator = self.pipeline.generator()
+        return {
+            "model": snapshot.model,
+            "generation": snapshot.generation,
+            "articles": len(ids),
+            "passages": snapshot.size,
+            "index": digest.hexdigest(),
+            "language_model": generator.name if generator else None,
+            "reranker": self.pipeline.config.reranker,
+        }
 
     def texts(self) -> list[str] | None:
         """The texts of all articles; None for a large archive."""
@@ -145,21 +203,29 @@ class Archive:
         return []
 
 
-def _reply(answer: Answer, ms: float) -> Reply:
+def _texts(evidence: Sequence[Evidence]) -> tuple[str, ...]:
+    return tuple(e.passage.text for e in evidence)
+
+
+def _reply(answer: Answer, ms: float, tokens: Tokens | None) -> Reply:
     return Reply(
         status=answer.status,
         text=answer.text,
         short_answer=answer.short_answer,
         citations=tuple(
-            _cited(c.article, c.quote, c.paragraph, c.support.value) for c in answer.citations
+            _cited(c.article, c.quote, c.paragraph, c.support.value, c.score)
+            for c in answer.citations
         ),
-        passages=tuple(e.passage.text for e in answer.evidence),
+        passages=_texts(answer.evidence),
         ms=ms,
         receipt={k: answer.receipt[k] for k in ("model", "generation") if k in answer.receipt},
+        tokens=tokens,
     )
 
 
-def _cited(article: Article, quote: str, paragraph: int | None, support: str) -> Cited:
+def _cited(
+    article: Article, quote: str, paragraph: int | None, support: str, score: float
+) -> Cited:
     block = None if paragraph is None else article.paragraphs[paragraph]
     return Cited(
         article.id,
@@ -170,11 +236,24 @@ def _cited(article: Article, quote: str, paragraph: int | None, support: str) ->
         quote,
         block.span.of(article.text) if block else None,
         support,
+        score,
     )
 
 
+def metered(server: ModelServer | None) -> Meter | None:
+    """A language model whose cost is counted; None where none is named."""
+    return Meter(ChatModel(server)) if server else None
+
+
 def config_of(
-    home: Path, cache: Path | None, model: str | None, dictionary: Path | None, threads: int
+    home: Path,
+    cache: Path | None,
+    model: str | None,
+    dictionary: Path | None,
+    threads: int,
+    *,
+    reranker: str | None = None,
+    generator: ModelServer | None = None,
 ) -> Config:
     """A pipeline's settings; the cache folder is the product's own where none is named."""
     if cache is None:
@@ -182,5 +261,11 @@ def config_of(
 
         cache = Path(platformdirs.user_cache_dir("wenju"))
     return Config(
-        home=home, cache=cache, model=model or None, dictionary=dictionary, threads=threads
+        home=home,
+        cache=cache,
+        model=model or None,
+        dictionary=dictionary,
+        threads=threads,
+        reranker=reranker or None,
+        generator=generator,
     )

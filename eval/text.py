@@ -22,6 +22,7 @@ _MEANT = "%‰"  # punctuation by Unicode, but part of an answer
 _HAN = re.compile("[\u4e00-\u9fa5]")
 _WORD = re.compile(r"[^\W_]+(?:[.,'’][^\W_]+)*|[^\w\s]|_")
 _CMRC_PUNCTUATION = frozenset("-:_*^/\\~`+=，。：？！“”；’《》·、「」（）－～『』")
+_ROUGE_TOKEN = re.compile(f"[^\\s{_LAST_LATIN}-\U0010ffff]+|\\S")
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 
 MIN_SHARED = 6
@@ -125,6 +126,15 @@ def holds(found: str, quote: str) -> bool:
     )
 
 
+def scripts(text: str) -> frozenset[str]:
+    """The scripts of a text's letters by their Unicode names ("CJK", "LATIN" …), digits left out.
+
+    Traditional and simplified Chinese are one script.
+    """
+    letters = (c for c in unicodedata.normalize("NFKC", text) if c.isalpha())
+    return frozenset(unicodedata.name(c, "?").split()[0] for c in letters)
+
+
 def best(measure: Callable[[str, str], float], prediction: str, answers: Iterable[str]) -> float:
     """The measure against the accepted answer that fits best; 0 without any."""
     return max((measure(prediction, answer) for answer in answers), default=0.0)
@@ -182,6 +192,18 @@ def _cmrc_tokens(text: str) -> list[str]:
         else:
             rest += char
     return tokens + _WORD.findall(rest)
+
+
+def rouge_l(prediction: str, answer: str) -> float:
+    """ROUGE-L (Lin 2004) with precision and recall weighted alike, 0 to 1.
+
+    The longest common subsequence of tokens, both folded by `plain`: single characters of scripts
+    without spaces (so that no word cutter has a say), words of the others.
+    """
+    from rapidfuzz.distance import LCSseq
+
+    found, wanted = (_ROUGE_TOKEN.findall(plain(text)) for text in (prediction, answer))
+    return _f1(LCSseq.similarity(found, wanted), len(found), len(wanted))
 
 
 def _f1(shared: int, found: int, wanted: int) -> float:

@@ -36,6 +36,7 @@ def test_rank_scores_by_hand():
             "recall@5": 0.5,
             "recall@10": 1,
             "mrr@10": 1 / 3,
+            "map@10": (1 / 3 + 2 / 7) / 2,
             "ndcg@10": (1 / math.log2(4) + 1 / math.log2(8)) / ideal,
         }
     )
@@ -68,6 +69,8 @@ def test_rank_scores_are_the_formulas(questions):
         gained = sum(g / math.log2(i + 2) for i, g in enumerate(gains[:10]))
         first = next((i for i, g in enumerate(gains[:10]) if g), None)
         expected = {"mrr@10": 0.0 if first is None else 1 / (first + 1), "ndcg@10": gained / ideal}
+        precisions = [sum(gains[: i + 1]) / (i + 1) * g for i, g in enumerate(gains[:10])]
+        expected["map@10"] = sum(precisions) / len(gold)
         for k in (1, 5, 10):
             expected[f"hit@{k}"] = float(any(gains[:k]))
             expected[f"recall@{k}"] = sum(gains[:k]) / len(gold)

@@ -12,7 +12,8 @@ import pytest
 
 from eval.cases import Case, GoldArticle, Head, Proof
 from eval.errors import TargetUnusable
-from eval.run import evaluate, lost_evidence, summary, write
+from eval.result import lost_evidence, summary
+from eval.run import evaluate, write
 from eval.score import Matcher, answer_scores, rank
 from eval.server import Server
 from eval.target import Archive, Cited, QuestionFailed, Reply, config_of, open_archive
@@ -78,6 +79,7 @@ def test_a_right_answer():
         "evidence_cited": 1.0,
         "cite_precision": 1.0,
         "cite_recall": 1.0,
+        "rouge_l": pytest.approx(2 * 2 / (2 + 12)),  # "17" and "个" of the answer's 12 tokens
         "short_exact": 1.0,
         "short_f1": 1.0,
     }
@@ -193,11 +195,14 @@ class Scripted:
     def __init__(self, replies):
         self.replies = replies
 
-    def ask(self, question):
+    def ask(self, question, history=()):
         value = self.replies[question]
         if isinstance(value, Exception):
             raise value
         return value
+
+    def fingerprint(self):
+        return {"model": "m"}
 
     def texts(self):
         return [A_TEXT]
