@@ -6,6 +6,7 @@
     python -m eval compare A B              two result files, question by question
     python -m eval make-questions           drafts of questions on an archive
     python -m eval feedback --home DIR      readers' verdicts as drafts of a question set
+    python -m eval bench --news FILE        speed and memory beside named peers
 
 Everything slow is imported inside the commands, so that --help answers at once.
 """
@@ -299,6 +300,73 @@ def feedback(
         out.write_text(feedback_.lines(found), encoding="utf-8")
     said = f"{len(found.cases)} drafts; {found.lost} cited passages are no longer in the archive"
     print(f"eval: {said}", file=sys.stderr)
+
+
+@app.command()
+def bench(
+    news: Annotated[Path, typer.Option(help="News texts, one a line; plain or .xz.")],
+    home: Annotated[
+        Path, typer.Option(help="Folder of the archives that are made, and of their vectors.")
+    ] = Path("wenju-data/bench"),
+    articles: Annotated[
+        int | None, typer.Option(min=1, help="Take only so many texts, the first.")
+    ] = None,
+    questions: Annotated[
+        list[Path] | None,
+        typer.Option(help="Question sets: SQuAD-format JSON, or JSON lines (.jsonl)."),
+    ] = None,
+    only: Annotated[
+        str | None, typer.Option(help="Only these parts, with commas between them.")
+    ] = None,
+    clients: Annotated[int, typer.Option(min=1, help="Clients that ask at one time.")] = 8,
+    asked: Annotated[int, typer.Option(min=4, help="Questions of each measurement.")] = 200,
+    vectors: Annotated[
+        str, typer.Option(help="`synthetic`: mixtures of real ones stand for what is not encoded.")
+    ] = "real",
+    seed: Annotated[int, typer.Option(help="Draws other questions and articles.")] = 1,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Make the archives anew.")] = False,
+    out: Annotated[
+        Path | None, typer.Option("--json", help="Write the results here.", callback=_can_write)
+    ] = None,
+    cache: Cache = None,
+    model: Model = None,
+    dictionary: Dictionary = None,
+    threads: Threads = 2,
+) -> None:
+    """Measure speed and memory beside named peers, in one run.
+
+    An archive of the texts is made below --home and used again by later runs; every vector is kept
+    there, so that the command can be stopped at any time and goes on where it was.
+    """
+    from eval import bench as bench_
+    from eval import bench_show
+    from eval.bench_archive import Setup
+    from eval.bench_measure import Lines
+    from eval.bench_questions import read_sets
+    from eval.target import config_of
+
+    parts = frozenset(only.split(",") if only else bench_.PARTS)
+    if unknown := sorted(parts - set(bench_.PARTS)):
+        raise typer.BadParameter(
+            f"--only: no part is called {', '.join(unknown)}; there are {', '.join(bench_.PARTS)}"
+        )
+    if vectors not in ("real", "synthetic"):
+        raise typer.BadParameter("--vectors is `real` or `synthetic`")
+    sets, given = read_sets(questions or [])
+    setup = Setup(
+        config=config_of(home, cache, model, dictionary, threads),
+        news=news,
+        articles=articles,
+        clients=clients,
+        asked=asked,
+        sets=sets,
+        given=given,
+        synthetic=vectors == "synthetic",
+        seed=seed,
+        fresh=fresh,
+        lines=Lines(),
+    )
+    bench_show.show(bench_.run(setup, parts, out))
 
 
 def _deliver(report: dict[str, Any], out: Path | None, as_json: bool, show: Any) -> None:  # noqa: ANN401 a function

@@ -1,45 +1,30 @@
-"""Measures the served encoder beside sentence-transformers on torch, float32, in one run.
+"""The served encoder beside sentence-transformers on torch, float32, in one run.
 
-`python -m eval.bench_encoder` prints: milliseconds a question (encoded alone), paragraphs a second
-(in bulk), the ratios of both, how near the vectors are, and recall at rank 1 on XQuAD (each
-question against the 240 Chinese paragraphs) where its files are found. Slices of the two are timed
-in turns, so that whatever else the machine does falls on both alike; processor time is given too.
+Milliseconds a question (encoded alone), paragraphs a second (in bulk), the ratios of both, how near
+the vectors are, and recall at rank 1 on question sets that are given: each question against all
+paragraphs of its set. Slices of the two are timed in turns, so that whatever else the machine does
+falls on both alike; processor time is given too.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
+import itertools
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import platformdirs
 from numpy.typing import NDArray
 
+from eval.bench_measure import Lines
+from eval.datasets import SquadSet, crossed
 from index import bundled
 from index.encode import BundledEncoder
 
 Encode = Callable[[Sequence[str]], NDArray[np.float32]]
-_DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "qa"
 _ROUNDS = 4
-
-
-def _read(path: Path) -> tuple[list[str], list[str], NDArray[np.int64]]:
-    """Paragraphs, questions and each question's paragraph, of a file in SQuAD's format."""
-    paragraphs: list[str] = []
-    questions: list[str] = []
-    gold: list[int] = []
-    for article in json.loads(path.read_text(encoding="utf-8"))["data"]:
-        for paragraph in article["paragraphs"]:
-            paragraphs.append(paragraph["context"])
-            for question in paragraph["qas"]:
-                questions.append(question["question"])
-                gold.append(len(paragraphs) - 1)
-    return paragraphs, questions, np.array(gold)
+_TIMED = 80  # questions and paragraphs that are timed, at most
 
 
 def _torch(folder: Path, threads: int) -> tuple[Encode, Encode]:
@@ -94,20 +79,24 @@ def _seconds(encode: Encode, texts: Sequence[str]) -> tuple[float, float]:
     return time.perf_counter() - wall, time.process_time() - processor
 
 
-def measure(data: Path, cache_dir: Path, threads: int, quality: bool) -> dict[str, Any]:
+def measure(
+    questions: Sequence[str],
+    paragraphs: Sequence[str],
+    sets: Sequence[SquadSet],
+    cache_dir: Path,
+    threads: int,
+    lines: Lines,
+) -> dict[str, Any]:
     """All figures, seconds and shares of 1.
 
     Args:
-        data: folder with `xquad.zh.json` and `xquad.en.json`.
+        questions: to be timed; at least one a round.
+        paragraphs: to be timed; at least one a round.
+        sets: encoded whole by both, which takes minutes: for recall and nearness.
         cache_dir: where the two models are built.
         threads: for both encoders.
-        quality: also encode everything twice for recall and nearness, which takes minutes.
-
-    Raises:
-        OSError: the data cannot be read.
+        lines: told what is going on.
     """
-    paragraphs, questions, gold = _read(data / "xquad.zh.json")
-    _, english, _ = _read(data / "xquad.en.json")
     start = time.perf_counter()
     served = BundledEncoder(bundled.ensure_bundled(cache_dir), threads)
     load = time.perf_counter() - start
@@ -115,70 +104,49 @@ def measure(data: Path, cache_dir: Path, threads: int, quality: bool) -> dict[st
     encoders = {"torch": _torch(bundled.ensure_torch_folder(cache_dir), threads)}
     torch_load = time.perf_counter() - start
     encoders["served"] = (served.encode_queries, served.encode_passages)
-    timings = _in_turns(encoders, questions[::10], paragraphs[::2])
+    lines.say("encode: torch and the served encoder in turns")
+    timings = _in_turns(encoders, _some(questions), _some(paragraphs))
     timings["served"]["load"], timings["torch"]["load"] = load, torch_load
     figures: dict[str, Any] = {"threads": threads, "timings": timings}
-    if quality:
-        rows = {n: (p(paragraphs), q(questions), q(english)) for n, (q, p) in encoders.items()}
-        figures["recall_at_1"] = {
-            name: {
-                "zh": float((np.argmax(zh @ passages.T, axis=1) == gold).mean()),
-                "en_to_zh": float((np.argmax(en @ passages.T, axis=1) == gold).mean()),
-            }
-            for name, (passages, zh, en) in rows.items()
-        }
-        near = [(a * b).sum(axis=1) for a, b in zip(*rows.values(), strict=True)]
-        figures["cosine"] = {"mean": float(np.mean(near[0])), "least": float(np.min(near[1]))}
+    if sets:
+        figures |= _quality(encoders, sets, lines)
     return figures
 
 
-def _table(figures: dict[str, Any]) -> str:
-    torch, served = figures["timings"]["torch"], figures["timings"]["served"]
-    lines = [
-        f"{figures['threads']} threads; load average {os.getloadavg()[0]:.1f}",
-        f"{'':32}{'torch fp32':>12}{'served':>12}{'ratio':>8}",
-    ]
-    for label, key, factor in (
-        ("a question alone, ms, p50", "question", 1e3),
-        ("a question alone, ms, p95", "question_p95", 1e3),
-        ("a question, processor ms", "question_cpu", 1e3),
-        ("load, s", "load", 1.0),
-    ):
-        a, b = torch[key] * factor, served[key] * factor
-        lines.append(f"{label:32}{a:12.1f}{b:12.1f}{a / b:7.1f}x")
-    for label, key in (
-        ("paragraphs a second", "passage"),
-        ("paragraphs a processor second", "passage_cpu"),
-    ):
-        a, b = 1 / torch[key], 1 / served[key]
-        lines.append(f"{label:32}{a:12.1f}{b:12.1f}{b / a:7.1f}x")
-    for name, label in (("zh", "recall@1, zh"), ("en_to_zh", "recall@1, en question, zh text")):
-        if "recall_at_1" in figures:
-            a, b = (figures["recall_at_1"][encoder][name] for encoder in ("torch", "served"))
-            lines.append(f"{label:32}{a:12.4f}{b:12.4f}{b - a:+8.4f}")
-    if "cosine" in figures:
-        near = figures["cosine"]
-        lines.append(
-            f"cosine to torch: paragraphs {near['mean']:.5f} on average, "
-            f"questions {near['least']:.5f} at least"
-        )
-    return "\n".join(lines)
+def _some(texts: Sequence[str]) -> Sequence[str]:
+    """Enough of them, from all over."""
+    return texts[:: max(len(texts) // _TIMED, 1)][:_TIMED]
 
 
-def main() -> None:
-    """Prints the table, or with --json the figures."""
-    parser = argparse.ArgumentParser(prog="python -m eval.bench_encoder", description=__doc__)
-    parser.add_argument("--data", type=Path, default=_DATA, help="folder of xquad.{zh,en}.json")
-    parser.add_argument("--cache", type=Path, default=platformdirs.user_cache_path("wenju"))
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--no-quality", action="store_true", help="only speed")
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
-    if not (options.data / "xquad.zh.json").is_file():
-        parser.error(f"{options.data} holds no xquad.zh.json; give its folder with --data")
-    figures = measure(options.data, options.cache, options.threads, not options.no_quality)
-    print(json.dumps(figures) if options.json else _table(figures))
+def _quality(
+    encoders: dict[str, tuple[Encode, Encode]], sets: Sequence[SquadSet], lines: Lines
+) -> dict[str, Any]:
+    """Recall at rank 1 by set and encoder, also across sets that share ids; cosines of the two."""
+    tasks = [(one.name, one) for one in sets]
+    for asked, searched in itertools.permutations(sets, 2):
+        both = crossed(asked, searched)
+        if both.questions:
+            tasks.append((f"{asked.name} → {searched.name}", both))
+    recall: dict[str, dict[str, float]] = {}
+    rows: dict[tuple[str, str], NDArray[np.float32]] = {}
 
+    def encoded(name: str, kind: int, texts: Sequence[str]) -> NDArray[np.float32]:
+        missing = [t for t in dict.fromkeys(texts) if (name + str(kind), t) not in rows]
+        made = encoders[name][kind](missing)
+        rows.update({(name + str(kind), t): r for t, r in zip(missing, made, strict=True)})
+        return np.stack([rows[name + str(kind), t] for t in texts])
 
-if __name__ == "__main__":
-    main()
+    for label, task in tasks:
+        lines.say(f"encode: quality on {label}")
+        paragraphs = list(dict.fromkeys(p for a in task.articles for p in a.paragraphs))
+        places = {text: place for place, text in enumerate(paragraphs)}
+        gold = np.array([places[q.paragraph] for q in task.questions])
+        texts = [q.question for q in task.questions]
+        recall[label] = {
+            name: round(float((np.argmax(q @ p.T, axis=1) == gold).mean()), 4)
+            for name in encoders
+            for q, p in [(encoded(name, 0, texts), encoded(name, 1, paragraphs))]
+        }
+    keys = [text for kind, text in rows if kind == "torch1"]
+    near = [float(rows["torch1", t] @ rows["served1", t]) for t in keys]
+    return {"recall_at_1": recall, "cosine": {"mean": float(np.mean(near)), "least": min(near)}}

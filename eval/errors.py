@@ -23,3 +23,7 @@ class BadSet(BadInput):
 
 class TargetUnusable(WenjuError):
     """The archive or server to be scored cannot be asked at all."""
+
+
+class BenchFailed(WenjuError):
+    """A part of the benchmark could not be measured."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from eval.run import Json
@@ -205,6 +205,14 @@ def _show_latency(ms: Mapping[str, float | None]) -> None:
 
 def _number(value: float | None, digits: int = 3) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table; the first column is text, the others are figures."""
+    table = _table(*columns)
+    for row in rows:
+        table.add_row(*row)
+    _print(table)
 
 
 def _table(first: str, *columns: str) -> Table:

@@ -96,6 +96,23 @@ class VectorCache:
                 _tell(progress, sum(len(places[key]) for key in keys))
         return rows
 
+    def holds(self, fingerprint: str, texts: Sequence[str]) -> list[bool]:
+        """Whether the vector of each text is kept under a model, sound or not."""
+        if not self._path.exists():
+            return [False] * len(texts)
+        keys = [_key(text) for text in texts]
+        found: set[bytes] = set()
+        with self._opened() as database:
+            for start in range(0, len(keys), _AT_ONCE):
+                some = keys[start : start + _AT_ONCE]
+                marks = ",".join("?" * len(some))
+                query = (
+                    "SELECT text FROM vector JOIN model ON model.id = vector.model"  # noqa: S608
+                    f" WHERE fingerprint = ? AND text IN ({marks})"  # only marks
+                )
+                found.update(key for (key,) in database.execute(query, [fingerprint, *some]))
+        return [key in found for key in keys]
+
     def size(self) -> dict[str, int]:
         """How many vectors are kept, by model fingerprint."""
         if not self._path.exists():

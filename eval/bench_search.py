@@ -1,0 +1,217 @@
+"""Searching: alone, with many clients, over HTTP; answering; and dense search against exact.
+
+Clients are closed loops: each asks again as soon as it has its answer. So a slow server is also
+asked less, and the percentiles of the busy measurements say nothing about an overloaded one.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eval.bench_clock import Timing, timed
+from eval.bench_fresh import environment
+from eval.bench_measure import Lines, spread
+from eval.bench_questions import Deck
+from eval.errors import BenchFailed
+from eval.run import Json
+from rag.config import Config
+from rag.pipeline import Pipeline
+
+_ADDRESS = re.compile(r"Open (http://\S+)")
+_PATIENCE = 120.0  # seconds for one request
+_WARM = 10
+"""Questions asked before the clock runs: what is loaded once is measured as the first answer."""
+
+DEPTH = 10
+_AT_ONCE = 10_000  # vectors
+_SAME = 1e-5
+"""Inner products that differ by less are equal: SQ8 and float32 add up in other orders."""
+
+
+def search(pipeline: Pipeline, deck: Deck, asked: int, clients: int, lines: Lines) -> Json:
+    """Searches and answers in this process.
+
+    Args:
+        pipeline: the archive.
+        deck: of questions.
+        asked: how many one client asks; many clients ask twice as many together.
+        clients: how many ask at one time.
+        lines: told what is going on.
+    """
+    for question in deck.deal(_WARM):
+        pipeline.ask(question)
+    lines.say("search: alone")
+    alone = spread([_one(pipeline.search, q) for q in deck.deal(asked)])
+    lines.say(f"search: {clients} clients")
+    busy = together(pipeline.search, deck.deal(2 * asked), clients)
+    lines.say("search: answers")
+    answers = spread([_one(pipeline.ask, q) for q in deck.deal(max(asked // 4, 1))])
+    return {"clients": clients, "alone": alone, "busy": busy, "ask": answers}
+
+
+def http(config: Config, deck: Deck, asked: int, clients: int, lines: Lines) -> Json:
+    """The same searches of the real server; arguments as for `search`."""
+    with served(config) as address:
+        lines.say("http: one client")
+        over(address, deck.deal(_WARM), 1)
+        alone = over(address, deck.deal(asked), 1)
+        lines.say(f"http: {clients} clients")
+        busy = over(address, deck.deal(2 * asked), clients)
+    return {"clients": clients, "alone": alone, "busy": busy}
+
+
+def _one(ask: Callable[[str], object], question: str) -> Timing:
+    with timed() as timing:
+        ask(question)
+    return timing
+
+
+def together(ask: Callable[[str], object], questions: Sequence[str], clients: int) -> Json:
+    """Questions asked by several threads, each taking the next one when it is done.
+
+    Returns:
+        As `spread`, with `a_second`: questions answered in a second by all clients together. The
+        processor's time is that of this process divided by the questions.
+    """
+    waiting = iter(questions)
+    guard = threading.Lock()
+
+    def client(_: int) -> list[Timing]:
+        own: list[Timing] = []
+        while True:
+            with guard:
+                question = next(waiting, None)
+            if question is None:
+                return own
+            own.append(_one(ask, question))
+
+    with timed() as whole, ThreadPoolExecutor(clients, thread_name_prefix="client") as pool:
+        timings = [one for some in pool.map(client, range(clients)) for one in some]
+    row = spread([Timing(t.wall, whole.cpu / len(timings)) for t in timings])
+    return row | {"a_second": round(len(timings) / whole.wall, 2)}
+
+
+@contextmanager
+def served(config: Config) -> Iterator[str]:
+    """The real server in a process of its own; its address.
+
+    Raises:
+        BenchFailed: it ended before it served; the text holds the end of what it said.
+    """
+    command = [sys.executable, "-m", "api.cli", "serve", "--port", "0", "--home", str(config.home)]
+    if config.dictionary:
+        command += ["--dict", str(config.dictionary)]
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as log:
+        process = subprocess.Popen(  # noqa: S603 this very program
+            command,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            encoding="utf-8",
+            env=environment(config),
+        )
+        try:
+            yield _address(process, log)
+        finally:
+            process.terminate()
+            process.communicate(timeout=60)
+
+
+def _address(process: subprocess.Popen[str], log: IO[str]) -> str:
+    for line in process.stdout or ():
+        if match := _ADDRESS.search(line):
+            return match[1]
+    log.seek(0)
+    raise BenchFailed(f"The server ended before it served: {log.read()[-500:].strip()}")
+
+
+def over(address: str, questions: Sequence[str], clients: int) -> Json:
+    """POST /v1/search by several clients; as `together`, with `failed`: replies that are not 200.
+
+    The processor's time is the clients' own, the server's is not in it.
+    """
+    import httpx2
+
+    failed: list[int] = []
+    with httpx2.Client(base_url=address, timeout=_PATIENCE) as client:
+
+        def ask(question: str) -> None:
+            reply = client.post("/v1/search", json={"question": question})
+            if reply.status_code != httpx2.codes.OK:
+                failed.append(reply.status_code)
+
+        row = together(ask, questions, clients)
+    return row | {"failed": len(failed)}
+
+
+def dense(
+    pipeline: Pipeline, questions: Sequence[str], articles: set[str] | None, lines: Lines
+) -> Json:
+    """`Snapshot.dense` against FAISS's exact float32 index of the same vectors, on one thread.
+
+    Args:
+        pipeline: the archive.
+        questions: encoded by its encoder.
+        articles: compare among these alone, whose vectors are real; None for all.
+        lines: told what is going on.
+
+    Returns:
+        `recall@10`: the share of the exact ten best that were found, equals counting for each
+        other; milliseconds of both; `rows`: how many vectors were searched for it.
+    """
+    import faiss
+
+    snapshot = pipeline.snapshot()
+    lines.say("dense: reading the vectors")
+    ids = [
+        passage.id
+        for key in sorted(pipeline.corpus.ids() if articles is None else articles)
+        for passage in pipeline.corpus.passages_of(key)
+    ]
+    exact = faiss.IndexFlatIP(snapshot.dim)
+    for start in range(0, len(ids), _AT_ONCE):
+        exact.add(snapshot.vectors(ids[start : start + _AT_ONCE]))
+    vectors = pipeline.encoder().encode_queries(questions)
+    faiss.omp_set_num_threads(1)
+    shares: list[float] = []
+    ours: list[Timing] = []
+    peer: list[Timing] = []
+    for vector in vectors:
+        with timed() as timing:
+            hits = snapshot.dense(vector, DEPTH, articles)
+        ours.append(timing)
+        with timed() as timing:
+            scores, _ = exact.search(vector[None], min(DEPTH, len(ids)))
+        peer.append(timing)
+        shares.append(recall([hit.score for hit in hits], scores[0]))
+    return {
+        "rows": len(ids),
+        "kind": str(snapshot.stats()["dense"]),
+        "only_real": articles is not None,
+        "recall@10": round(float(np.mean(shares)), 5),
+        "wenju": spread(ours),
+        "faiss_flat": spread(peer),
+    }
+
+
+def recall(found: Sequence[float], exact: NDArray[np.float32]) -> float:
+    """The share of the exact best that a search has, by their scores.
+
+    Args:
+        found: scores of the hits, true inner products, in any order.
+        exact: scores of the exact best, best first, at least one.
+    """
+    least = float(exact[-1]) - _SAME
+    good = sum(score >= least for score in found)
+    return min(good, len(exact)) / len(exact)
