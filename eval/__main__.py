@@ -281,6 +281,22 @@ def compare(
 
 
 @app.command()
+def report(
+    result: Annotated[Path, typer.Argument(metavar="RESULT", help="Result file of `run`.")],
+    out: Annotated[
+        Path | None, typer.Option(help="The page; by default beside RESULT, with .html.")
+    ] = None,
+) -> None:
+    """Make one HTML page of a result file: figures, plots, every failure with its evidence."""
+    from eval import page
+
+    text = page.html(page.read(result))
+    to = out or result.with_suffix(".html")
+    to.write_text(text, encoding="utf-8")
+    print(to)
+
+
+@app.command()
 def feedback(
     home: Annotated[Path, typer.Option(envvar="WENJU_HOME", help="Folder of the archive.")] = Path(
         "wenju-data"

@@ -185,17 +185,22 @@ def paired(before: Sequence[float], after: Sequence[float]) -> Json:
         "worse": int((differences < 0).sum()),
     }
     if np.ptp(differences) > 0:
-        result["low"], result["high"] = _interval(differences)
+        result["low"], result["high"] = interval(differences)
     if differences.any():
         result["p"] = _p_value(differences)
     return result
 
 
-def _interval(differences: np.ndarray[Any, np.dtype[np.float64]]) -> tuple[float, float]:
+def interval(values: np.ndarray[Any, np.dtype[np.float64]]) -> tuple[float, float]:
+    """The 95 per cent confidence interval of a mean, by the bootstrap; the same every time.
+
+    Args:
+        values: (n,), not all equal.
+    """
     from scipy.stats import bootstrap
 
     interval = bootstrap(
-        (differences,),
+        (values,),
         np.mean,
         n_resamples=RESAMPLES,
         batch=500,  # bounds the memory: 500 resamples of all questions at a time

@@ -11,7 +11,7 @@ from eval.run import Json
 if TYPE_CHECKING:
     from rich.table import Table
 
-_LABELS = {
+LABELS = {
     "hit@1": "gold paragraph at rank 1",
     "hit@5": "gold paragraph within 5",
     "hit@10": "gold paragraph within 10",
@@ -100,7 +100,7 @@ def _show_more(report: Json) -> None:
 
 def _measures_table(measured: Json) -> Table:
     table = _table("measure", "value", "n")
-    for name, label in _LABELS.items():
+    for name, label in LABELS.items():
         if name in measured["measures"]:
             found = measured["measures"][name]
             table.add_row(label, _number(found["mean"]), str(found["n"]))

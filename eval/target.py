@@ -120,7 +120,7 @@ class Target(Protocol):
 
 
 def open_archive(config: Config, meter: Meter | None = None) -> Pipeline:
-    """The archive in a folder, its model loaded so that no question's time includes that.
+    """The archive in a folder, warm: no question's time includes loading the model or compiling.
 
     Raises:
         TargetUnusable: there is no archive, or it is empty.
@@ -136,7 +136,7 @@ def open_archive(config: Config, meter: Meter | None = None) -> Pipeline:
             f"The archive in {config.home} is empty; add articles with "
             f"`wenju add FILE... --home {config.home}`."
         )
-    pipeline.encoder()
+    pipeline.ask("warm up 预热", mode="extractive")
     return pipeline
 
 

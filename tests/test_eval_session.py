@@ -3,82 +3,27 @@
 from __future__ import annotations
 
 import json
-import threading
 from dataclasses import replace
 
 import pytest
+from eval_runs import TEXT, Counting, case, reply, result
 from fakes import HashingEncoder
 from scripted_llm import ScriptedModel
 
-from eval.cases import Case, CaseSet, Proof
+from eval.cases import CaseSet
 from eval.cost import Meter, Tokens
 from eval.journal import Journal, beside
 from eval.judge import Judge, judged, messages
-from eval.result import report, risk_coverage
+from eval.result import risk_coverage
 from eval.run import evaluate, write
 from eval.score import Matcher
 from eval.sources import Source
-from eval.target import Archive, Cited, QuestionFailed, Reply, config_of
+from eval.target import Archive, config_of
 from rag.config import ModelServer
 from rag.errors import WenjuError
 from rag.generate import ChatModel, GenerationFailed
 from rag.pipeline import Pipeline
 from rag.prompts import count_tokens
-
-TEXT = "全市建成17个市级技术创新中心。"
-
-
-def case(number, **changes):
-    base = {
-        "id": f"q{number}",
-        "question": f"问题{number}",
-        "language": "zh",
-        "type": "factoid",
-        "answers": ("17个",),
-        "articles": ("A",),
-        "evidence": (Proof("A", 0, TEXT),),
-    }
-    return Case(**(base | changes))
-
-
-def reply(score=0.8, **changes):
-    cited = Cited("a", "题", ("张三",), (), TEXT, TEXT, TEXT, "verbatim", score)
-    base = {"status": "answered", "text": TEXT + "[1]", "short_answer": "17个", "ms": 2.0}
-    return Reply(**({"citations": (cited,), "passages": (TEXT,), "receipt": {}} | base | changes))
-
-
-class Counting:
-    """Answers every question but those named; counts who was asked."""
-
-    name = "counting"
-
-    def __init__(self, failing=(), broken_at=None):
-        self.asked = []
-        self.failing = failing
-        self.broken_at = broken_at
-        self.guard = threading.Lock()
-
-    def ask(self, question, history=()):
-        with self.guard:
-            self.asked.append(question)
-            if self.broken_at == len(self.asked):
-                raise WenjuError("the disk is gone")
-        if question in self.failing:
-            raise QuestionFailed("busy")
-        return reply(score=int(question[2:]) / 100)
-
-    def search(self, question):
-        return reply(status="searched", text="", short_answer=None, citations=())
-
-    def fingerprint(self):
-        return {"model": "m", "index": "x"}
-
-    def texts(self):
-        return None
-
-    def notices(self):
-        return []
-
 
 CASES = [case(i) for i in range(20)]
 
@@ -133,11 +78,6 @@ def test_a_journal_of_another_run_is_given_up(tmp_path):
     assert (other.replies, other.other) == ({}, True)
     other.done()
     assert list(tmp_path.iterdir()) == []
-
-
-def result(cases, outcomes, **changes):
-    kept = CaseSet("s.jsonl", "d", tuple(cases), {}, ("note",), ("a notice",))
-    return report(kept, cases, outcomes, Counting(), settings={}, save=True, **changes)
 
 
 def test_the_result_says_what_was_asked_of_what(tmp_path):
