@@ -385,6 +385,43 @@ def bench(
     bench_show.show(bench_.run(setup, parts, out))
 
 
+@app.command("make-questions")
+def make_questions(
+    home: Annotated[Path, typer.Option(envvar="WENJU_HOME", help="Folder of the archive.")] = Path(
+        "wenju-data"
+    ),
+    count: Annotated[int, typer.Option(min=1, help="At most so many drafts.")] = 50,
+    llm_url: LanguageUrl = None,
+    llm_model: LanguageModel = None,
+    llm_key: LanguageKey = "",
+    out: Out = None,
+) -> None:
+    """Draft questions on an archive, JSON lines, for a person to check.
+
+    A language model words them where one is named; else a fact is left out of a sentence.
+    """
+    from eval import drafting
+    from rag.generate import ChatModel
+    from rag.progress import progress_bars
+
+    server = _model_server("llm", llm_url, llm_model, llm_key)
+    model = ChatModel(server) if server else None
+    with progress_bars() as step:
+        found = drafting.make(
+            home, count, model, (lambda *at: step("drafts", *at)) if step else None
+        )
+    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in found.lines)
+    if out is None:
+        print(text, end="")
+    else:
+        out.write_text(text, encoding="utf-8")
+    print(f"eval: {len(found.lines)} drafts, none of them checked", file=sys.stderr)
+    for why, times in found.unusable.items():
+        print(f"eval: not used, {times} times: {why}", file=sys.stderr)
+    if not found.lines:
+        raise typer.Exit(1)
+
+
 def _deliver(report: dict[str, Any], out: Path | None, as_json: bool, show: Any) -> None:  # noqa: ANN401 a function
     """Write the result file, and print it as JSON or as tables."""
     if out is not None:
