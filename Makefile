@@ -1,6 +1,8 @@
 # make run    set up, index the sample articles (or ARTICLES=PATH), serve the chat page and API
 # make test   set up and pass the tests
 # make check  what .ci/run checks besides: format, lint, types, import contracts
+# make eval   score the sample questions; fail if a score fell by more than its interval
+#             (make eval-keep holds the new scores, to be committed with what changed them)
 
 PYTHON ?= python3
 VENV := .venv
@@ -18,7 +20,10 @@ else
 HOME_DIR ?= wenju-data-$(shell printf %s '$(abspath $(ARTICLES))' | cksum | cut -d' ' -f1)
 endif
 
-.PHONY: run test check setup clean
+.PHONY: run test check eval eval-keep setup clean
+
+SCORES := eval/results/samples.json
+EVAL_HOME := wenju-data-eval
 
 run: $(STAMP)
 	@$(BIN)/wenju add "$(ARTICLES)" --home "$(HOME_DIR)"
@@ -32,6 +37,17 @@ check: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# The archive is made anew, so that the code of today reads the articles.
+eval: $(STAMP)
+	@rm -rf $(EVAL_HOME)
+	@$(BIN)/wenju add articles --home $(EVAL_HOME) >/dev/null
+	@$(BIN)/python -m eval run eval/data/sample-questions.jsonl --home $(EVAL_HOME) --brief \
+	  --out $(EVAL_HOME)/samples.json >/dev/null
+	@$(BIN)/python -m eval compare $(SCORES) $(EVAL_HOME)/samples.json --gate
+
+eval-keep:
+	@cp $(EVAL_HOME)/samples.json $(SCORES)
 
 setup: $(STAMP)
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from eval import risk
 from eval.cases import read_bytes
 from eval.compare import interval
 from eval.errors import BadSet
@@ -91,7 +92,7 @@ def _measures(result: Json) -> list[Json]:
 def _plots(result: Json) -> list[Json]:
     """Title, a sentence on how to read it, and the SVG; what has no data is left out."""
     found = [
-        _risk(result["risk_coverage"]),
+        _risk(result["questions"]),
         _recall(result["questions"]),
         *(_groups(result, name) for name in ("type", "language")),
         _latency(result),
@@ -99,10 +100,14 @@ def _plots(result: Json) -> list[Json]:
     return [plot for plot in found if plot]
 
 
-def _risk(curve: Json | None) -> Json | None:
-    if curve is None:
+def _risk(questions: Sequence[Json]) -> Json | None:
+    judged = [q for q in questions if "correct" in q["scores"]]
+    curve = risk.curve(
+        [q.get("confidence") for q in judged], [q["scores"]["correct"] == 1.0 for q in judged]
+    )
+    if not curve:
         return None
-    points = [(p[0], p[1]) for p in curve["points"]]
+    points = [(p.coverage, p.risk) for p in curve]
     svg = line(
         "Risk against coverage",
         points,
@@ -110,7 +115,7 @@ def _risk(curve: Json | None) -> Json | None:
         Axis("risk: wrong among these", 1.0, SHARE),
     )
     said = (
-        f"Area {curve['area']:.3f}, less is better; at its right end the system answers "
+        f"Area {risk.area(curve):.3f}, less is better; at its right end the system answers "
         f"{points[-1][0]:.3f} of the questions and is wrong in {points[-1][1]:.3f} of them."
     )
     return {"title": "Risk and coverage", "said": said, "svg": svg}

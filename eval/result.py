@@ -68,21 +68,19 @@ def risk_coverage(outcomes: Sequence[Outcome]) -> Json | None:
     """The risk–coverage curve over the questions whose answers can be told right or wrong.
 
     Returns:
-        points (coverage, risk, confidence) and their area; None where the system gives no
-        confidence.
+        questions; area, see `risk.area`; coverage and risk of all that the system answers. None
+        where it gives no confidence. The curve itself follows from each question's confidence.
     """
     judged = [o for o in outcomes if not o.case.searched]
     confidences = [o.reply.confidence if o.reply else None for o in judged]
     points = risk.curve(confidences, [o.scores["correct"] == 1.0 for o in judged])
     if not points:
         return None
-    area = risk.area(points)
     return {
         "questions": len(judged),
-        "area": area if area is None else round(area, 6),
-        "points": [
-            [round(p.coverage, 6), round(p.risk, 6), round(p.confidence, 6)] for p in points
-        ],
+        "area": risk.area(points),
+        "coverage": points[-1].coverage,
+        "risk": points[-1].risk,
     }
 
 

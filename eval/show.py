@@ -76,10 +76,10 @@ def _show_more(report: Json) -> None:
     """Risk and coverage, tokens, and how far a judge agrees with the strings."""
     risk = report["risk_coverage"]
     if risk:
-        coverage, at, _ = risk["points"][-1]
         _print(
-            f"Risk and coverage: answers {coverage:.3f} of the questions, {at:.3f} of these "
-            f"wrongly; area under the curve {risk['area']:.3f} (less is better)"
+            f"Risk and coverage: answers {risk['coverage']:.3f} of the questions, "
+            f"{risk['risk']:.3f} of these wrongly; area under the curve {risk['area']:.3f} "
+            "(less is better)"
         )
     tokens = report["summary"]["all"]["tokens"]
     if tokens:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import itertools
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from eval.compare import compare, load_results, paired
+from eval.__main__ import app
+from eval.cases import load_cases
+from eval.compare import compare, fallen, load_results, paired
 from eval.errors import BadSet
 from eval.run import FORMAT
 
@@ -126,3 +129,43 @@ def test_files_that_cannot_be_compared(tmp_path):
         load_results(result(tmp_path, "d.json", [], questions=[{}]))
     with pytest.raises(BadSet, match="it is no result file"):
         load_results(result(tmp_path, "e.json", [], kind="x"))
+
+
+def scores(values, **more):
+    return [(str(i), "list", {"correct": v, **more}) for i, v in enumerate(values)]
+
+
+def test_a_fall_beyond_its_interval_is_told(tmp_path):
+    def made(right, asked=30, refused=0.0):
+        values = [1.0] * right + [0.0] * (asked - right)
+        rows = scores(values, false_refusal=refused)
+        return load_results(result(tmp_path, "r.json", rows))
+
+    good = made(30)
+    assert fallen(compare(good, good)) == []
+    assert fallen(compare(good, made(29))) == []  # one of 30 may be chance
+    assert fallen(compare(made(20), good)) == []  # a rise is no fall
+    (line,) = fallen(compare(good, made(20)))
+    assert line.startswith("correct 1.000 → 0.667 (difference -0.500 to -0.167")
+    shy = made(30, refused=1.0)
+    (line,) = fallen(compare(good, shy))
+    assert line == "false_refusal 0.000 → 1.000 (difference +1.000 to +1.000)"
+    assert fallen(compare(shy, good)) == []
+    assert fallen(compare(good, made(29, asked=29))) == ["1 questions were not asked"]
+
+
+def test_the_gate_of_the_command_line(tmp_path, capsys):
+    good = result(tmp_path, "a.json", scores([1.0] * 30))
+    bad = result(tmp_path, "b.json", scores([0.0] * 30))
+    assert not app(["compare", str(good), str(bad)], standalone_mode=False)
+    assert app(["compare", str(good), str(bad), "--gate"], standalone_mode=False) == 1
+    assert "eval: fallen: correct 1.000 → 0.000" in capsys.readouterr().err
+    assert not app(["compare", str(bad), str(good), "--gate"], standalone_mode=False)
+
+
+def test_the_kept_scores_are_of_the_sample_questions():
+    """`make eval` compares with them."""
+    root = Path(__file__).resolve().parents[1]
+    kept = load_results(root / "eval" / "results" / "samples.json")
+    asked = {case.id for case in load_cases(root / "eval/data/sample-questions.jsonl").cases}
+    assert kept.questions.keys() == asked

@@ -95,11 +95,12 @@ def test_the_result_says_what_was_asked_of_what(tmp_path):
     assert "correct" not in search["scores"]
     assert wrong["scores"] == {"refused": 0.0, "correct": 0.0}
     # the searched one has no answer to be right or wrong
-    assert found["risk_coverage"]["questions"] == 3
-    assert [p[:2] for p in found["risk_coverage"]["points"]] == [
-        [0.333333, 0.0],
-        [0.666667, 0.5],
-    ]
+    assert found["risk_coverage"] == {
+        "questions": 3,
+        "area": pytest.approx((0 + 0.5) / 2),
+        "coverage": pytest.approx(2 / 3),
+        "risk": 0.5,
+    }
     write(tmp_path / "r.json", found)
     text = (tmp_path / "r.json").read_text(encoding="utf-8")
     assert json.loads(text) == json.loads(json.dumps(found))
