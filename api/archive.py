@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, BackgroundTasks, Query, Request
 from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 
@@ -71,9 +71,10 @@ def article(article_id: str, state: Shared) -> Json:
 
 
 @router.delete("/v1/articles/{article_id}", tags=["articles"])
-async def delete(article_id: str, state: Shared) -> Json:
+async def delete(article_id: str, state: Shared, after: BackgroundTasks) -> Json:
     """Take an article out of the archive and the index."""
     await state.writes.run(lambda: state.pipeline.delete(article_id))
+    after.add_task(state.pipeline.tidy)
     return {"deleted": article_id}
 
 
@@ -111,7 +112,9 @@ class _Sent:
 
 
 @router.post("/v1/articles", tags=["articles"], openapi_extra=_UPLOADS)
-async def add(request: Request, state: Shared, dry_run: bool = False) -> Json:
+async def add(
+    request: Request, state: Shared, after: BackgroundTasks, dry_run: bool = False
+) -> Json:
     """Add articles: uploaded files, or one text as JSON. Every file is reported.
 
     With `dry_run`, here or as a field, the files are read and put together and nothing is stored:
@@ -130,6 +133,7 @@ async def add(request: Request, state: Shared, dry_run: bool = False) -> Json:
         await state.writes.run(partial(state.pipeline.add_upload, name, data, kind=sent.kind))
         for name, data in sent.files
     ]
+    after.add_task(state.pipeline.tidy)
     return {"files": [schemas.report_json(r) for r in reports]}
 
 

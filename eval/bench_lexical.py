@@ -24,7 +24,7 @@ from index.lexical import K1, B
 from index.snapshot import Snapshot
 from index.store import Store
 from index.tokens import Tokenizer
-from index.types import Entry
+from index.types import Batch, Entry
 from rag.indexing import context_of
 from rag.pipeline import Pipeline
 
@@ -160,7 +160,7 @@ def _own(entries: Sequence[Entry], folder: Path, tokenizer: Tokenizer) -> Snapsh
     """Wenju's index of the words alone: its vectors have one number each."""
     vectors = np.ones((len(entries), 1), np.float32)
     store = Store(folder / "index", tokenizer)
-    return store.rebuild(entries=entries, vectors=vectors, model="words alone")
+    return store.rebuild([Batch(entries, vectors)], model="words alone")
 
 
 def _built(engines: Json, name: str, passages: int, build: Callable[[], T]) -> T:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from index.segment import Segment
 from index.snapshot import View
-from index.types import Entry
+from index.types import Batch, Entry
 
 # Segments of like size are merged once there are FAN_IN of them, so that at most 7 stay in each
 # size class (each 8 times the one below: 512, 4,096 …) and a row is rewritten about once a class.
@@ -20,28 +20,29 @@ MOST_DEAD = 0.25
 _UNIT = 1e-3
 
 
-def checked(add: Sequence[Entry], vectors: NDArray[np.float32], dim: int) -> int:
+def checked(add: Batch, dim: int) -> int:
     """The width of the vectors, after making sure that they fit the entries and the index.
 
     Args:
         add: the rows to add.
-        vectors: theirs.
         dim: the index's width, 0 while it has none.
 
     Raises:
         ValueError: an id occurs twice, or the vectors' shape, type, width or length is wrong.
     """
-    if len({e.id for e in add}) != len(add):
+    rows, vectors, parts = len(add.entries), add.vectors, add.parts
+    if len({e.id for e in add.entries}) != rows:
         raise ValueError("an id occurs twice among the rows to add")
-    if vectors.ndim != 2 or len(vectors) != len(add) or vectors.dtype != np.float32:
+    if vectors.ndim != 2 or len(vectors) != rows or vectors.dtype != np.float32:
         raise ValueError(
-            f"{len(add)} rows need float32 vectors ({len(add)}, dim), "
-            f"not {vectors.dtype} {vectors.shape}"
+            f"{rows} rows need float32 vectors ({rows}, dim), not {vectors.dtype} {vectors.shape}"
         )
-    if not len(add):
+    if not rows:
         return dim
     if dim not in (0, vectors.shape[1]):
         raise ValueError(f"the index holds vectors of {dim} dimensions, not {vectors.shape[1]}")
+    if parts is not None and (len(parts) != rows or parts.codes.shape[1] != vectors.shape[1]):
+        raise ValueError(f"the parts of {len(parts)} rows were given for {rows}, or of other width")
     for start in range(0, len(vectors), 4096):
         block = vectors[start : start + 4096]
         lengths = np.sqrt(np.einsum("ij,ij->i", block, block))
@@ -87,35 +88,48 @@ def refuse_live(views: Sequence[View], add: Sequence[Entry]) -> None:
             raise ValueError(f"the id {name} is in the index already")
 
 
-def to_merge(views: Sequence[View], added: int) -> tuple[list[int], list[list[int | None]]]:
-    """Which segments stay as they are and which are written anew.
+def to_merge(views: Sequence[View]) -> list[list[int]]:
+    """The places of the segments to be written as one, group by group.
 
-    Args:
-        views: the segments, with the rows that die in this commit dead.
-        added: the rows to add.
-
-    Returns:
-        The places of the segments that stay, and groups of places to write as one segment each,
-        where None stands for the rows to add. Segments without live rows are in neither.
+    Segments of like size are put together once there are FAN_IN of them; one of which too much
+    is dead is written anew by itself. Segments without live rows are left to the next commit.
     """
-    classes: dict[int, list[int | None]] = {}
+    classes: dict[int, list[int]] = {}
     for place, view in enumerate(views):
         if view.size:
             classes.setdefault(_class(view.size), []).append(place)
-    if added:
-        classes.setdefault(_class(added), []).append(None)
-    kept: list[int] = []
-    merged: list[list[int | None]] = []
+    groups: list[list[int]] = []
     for members in classes.values():
         if len(members) >= FAN_IN:
-            merged.append(members)
-            continue
-        for member in members:
-            if member is None or views[member].size < (1 - MOST_DEAD) * len(views[member].segment):
-                merged.append([member])
-            else:
-                kept.append(member)
-    return kept, merged
+            groups.append(members)
+        else:
+            groups += [[m] for m in members if _mostly_dead(views[m])]
+    return groups
+
+
+def _mostly_dead(view: View) -> bool:
+    return view.size < (1 - MOST_DEAD) * len(view.segment)
+
+
+def carried(old: Sequence[View], now: Sequence[View | None], merged: Segment) -> View:
+    """The segment that some were merged into, without the rows that have died since.
+
+    Args:
+        old: the segments as they were merged.
+        now: the same segments as they are; None for one of which no row is alive.
+        merged: what was written of `old`'s live rows.
+    """
+    live = np.ones(len(merged), np.bool_)
+    for before, after in zip(old, now, strict=True):
+        size = len(before.segment)
+        was = np.ones(size, np.bool_) if before.live is None else before.live
+        still = np.zeros(size, np.bool_)
+        if after is not None:
+            still[:] = True if after.live is None else after.live
+        ids = before.segment.columns.ids
+        gone = [ids[int(row)] for row in np.flatnonzero(was & ~still)]
+        live[merged.columns.ids.locate(gone)] = False
+    return View(merged, None if live.all() else live)
 
 
 def _class(rows: int) -> int:

@@ -18,15 +18,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from index.parts import Parts, places
 from index.strings import Strings
 from index.tokens import Tokenizer
-from index.types import Entry
+from index.types import Batch, Entry
 
-# A row: its group, and how many tokens its text and its context have.
-ROW = np.dtype([("group", "<u4"), ("text", "<u4"), ("context", "<u4")])
-# A token in a row: the row, and how often it stands in the text and in the context.
-POSTING = np.dtype([("row", "<u4"), ("text", "<u2"), ("context", "<u2")])
-MOST = 65_535
+FIELDS = ("text", "title", "context")
+"""What a row's tokens may stand in, each weighed apart."""
+
+# A row: its group, and how many tokens each of its fields has.
+ROW = np.dtype([("group", "<u4"), *((name, "<u4") for name in FIELDS)])
+# A token in a row: the row, and how often it stands in each field, at most so often as fits.
+POSTING = np.dtype([("row", "<u4"), ("text", "<u2"), ("title", "u1"), ("context", "u1")])
 
 _BLOCK_ROWS = 4_096
 
@@ -36,12 +39,12 @@ class Vectors:
     """Rows picked from arrays, read block by block so that they are never copied as a whole.
 
     Attributes:
-        sources: float32 arrays (any, dim).
+        sources: arrays (any, dim) of one type.
         source: which of them each row is in, (n,).
         row: which row of it, (n,).
     """
 
-    sources: tuple[NDArray[np.float32], ...]
+    sources: tuple[NDArray[Any], ...]
     source: NDArray[np.int64]
     row: NDArray[np.int64]
     dim: int
@@ -49,20 +52,25 @@ class Vectors:
     def __len__(self) -> int:
         return len(self.row)
 
-    def take(self, start: int, end: int) -> NDArray[np.float32]:
-        """Rows start to end, float32, (end - start, dim)."""
-        out = np.empty((end - start, self.dim), np.float32)
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of every row."""
+        return self.sources[0].dtype
+
+    def take(self, start: int, end: int) -> NDArray[Any]:
+        """Rows start to end, (end - start, dim)."""
+        out = np.empty((end - start, self.dim), self.dtype)
         for number, source in enumerate(self.sources):
             mine = self.source[start:end] == number
             out[mine] = source[self.row[start:end][mine]]
         return out
 
-    def blocks(self) -> Iterator[NDArray[np.float32]]:
+    def blocks(self) -> Iterator[NDArray[Any]]:
         """All rows in order."""
         for start in range(0, len(self), _BLOCK_ROWS):
             yield self.take(start, min(start + _BLOCK_ROWS, len(self)))
 
-    def sample(self, most: int) -> NDArray[np.float32]:
+    def sample(self, most: int) -> NDArray[Any]:
         """Rows spread evenly, at most so many."""
         places = np.linspace(0, len(self) - 1, min(most, len(self))).astype(np.int64)
         return Vectors(self.sources, self.source[places], self.row[places], self.dim).take(
@@ -81,6 +89,7 @@ class Columns:
         vocabulary: the distinct tokens.
         starts: postings[starts[t] : starts[t + 1]] are token t's, by row; (tokens + 1,).
         postings: dtype POSTING.
+        part_ends: where each row's part vectors end among all of them, (n,).
     """
 
     ids: Strings
@@ -89,6 +98,21 @@ class Columns:
     vocabulary: Strings
     starts: NDArray[np.int64]
     postings: NDArray[np.void]
+    part_ends: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """All that a segment is written from.
+
+    Attributes:
+        vectors: float32, (n, dim).
+        parts: int8, (m, dim), those of a row together; `columns.part_ends` says whose.
+    """
+
+    columns: Columns
+    vectors: Vectors
+    parts: Vectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,62 +120,89 @@ class Live:
     """A segment's columns, its vectors and which rows are to be kept.
 
     Attributes:
+        vectors: float32, (n, dim).
+        parts: int8, (m, dim).
         keep: bool, (n,); None keeps all.
     """
 
     columns: Columns
     vectors: NDArray[np.float32]
+    parts: NDArray[np.int8]
     keep: NDArray[np.bool_] | None
 
 
-def from_entries(
-    entries: Sequence[Entry], vectors: NDArray[np.float32], tokenizer: Tokenizer
-) -> tuple[Columns, Vectors]:
+def from_batch(batch: Batch, tokenizer: Tokenizer) -> Rows:
     """Tokenise and sort new rows.
 
     Args:
-        entries: with distinct ids.
-        vectors: float32, (n, dim); row i is entry i's.
-        tokenizer: cuts texts and contexts.
+        batch: rows with distinct ids, at least one.
+        tokenizer: cuts their texts, titles and contexts.
     """
+    entries, vectors = batch.entries, batch.vectors
     encoded = [e.id.encode() for e in entries]
     order = sorted(range(len(entries)), key=encoded.__getitem__)
     names = sorted({e.group.encode() for e in entries})
     number = {name: i for i, name in enumerate(names)}
     rows = np.zeros(len(entries), ROW)
+    rows["group"] = [number[entries[i].group.encode()] for i in order]
+    vocabulary, starts, postings = _counted([entries[i] for i in order], rows, tokenizer)
+    place_of = np.asarray(order, np.int64)
+    parts = batch.parts or Parts.none(len(entries), vectors.shape[1])
+    part_of, counts = parts.places(place_of)
+    columns = Columns(
+        ids=Strings.of([encoded[i] for i in order]),
+        groups=Strings.of(names),
+        rows=rows,
+        vocabulary=vocabulary,
+        starts=starts,
+        postings=postings,
+        part_ends=np.cumsum(counts, dtype=np.int64),
+    )
+    return Rows(columns, _picked_rows((vectors,), place_of), _picked_rows((parts.codes,), part_of))
+
+
+def _picked_rows(
+    sources: tuple[NDArray[Any], ...],
+    row: NDArray[np.int64],
+    source: NDArray[np.int64] | None = None,
+) -> Vectors:
+    chosen = np.zeros_like(row) if source is None else source
+    return Vectors(sources, chosen, row, int(sources[0].shape[1]))
+
+
+def _counted(
+    entries: Sequence[Entry], rows: NDArray[np.void], tokenizer: Tokenizer
+) -> tuple[Strings, NDArray[np.int64], NDArray[np.void]]:
+    """The vocabulary and postings of sorted rows, whose lengths are filled in."""
     tokens: dict[str, int] = {}
-    token, row, text, context = array("I"), array("I"), array("H"), array("H")
-    for place, source in enumerate(order):
-        entry = entries[source]
-        in_text = Counter(tokenizer.tokens(entry.text))
-        in_context = Counter(tokenizer.tokens(entry.context)) if entry.context else Counter()
-        rows[place] = (number[entry.group.encode()], in_text.total(), in_context.total())
-        for word in in_text | in_context:
+    token, row = array("I"), array("I")
+    counted = {name: array("I") for name in FIELDS}
+    for place, entry in enumerate(entries):
+        found: dict[str, Counter[str]] = {}
+        for name in FIELDS:
+            words = getattr(entry, name)
+            found[name] = Counter(tokenizer.tokens(words)) if words else Counter()
+            rows[name][place] = found[name].total()
+        for word in dict.fromkeys(w for counts in found.values() for w in counts):
             token.append(tokens.setdefault(word, len(tokens)))
             row.append(place)
-            text.append(min(in_text[word], MOST))
-            context.append(min(in_context[word], MOST))
+            for name, counts in found.items():
+                counted[name].append(counts[word])
     postings = np.empty(len(token), POSTING)
-    postings["row"], postings["text"], postings["context"] = row, text, context
+    postings["row"] = row
+    for name, times in counted.items():
+        kind = POSTING[name]
+        postings[name] = np.minimum(np.asarray(times, np.uint32), np.iinfo(kind).max)
     vocabulary = [word.encode() for word in tokens]
     sorting = sorted(range(len(vocabulary)), key=vocabulary.__getitem__)
     rank = np.empty(len(vocabulary), np.int64)
     rank[sorting] = np.arange(len(vocabulary))
     starts, postings = _by_token(rank[np.asarray(token, np.int64)], postings, len(vocabulary))
-    columns = Columns(
-        ids=Strings.of([encoded[i] for i in order]),
-        groups=Strings.of(names),
-        rows=rows,
-        vocabulary=Strings.of([vocabulary[i] for i in sorting]),
-        starts=starts,
-        postings=postings,
-    )
-    place_of = np.asarray(order, np.int64)
-    return columns, Vectors((vectors,), np.zeros_like(place_of), place_of, vectors.shape[1])
+    return Strings.of([vocabulary[i] for i in sorting]), starts, postings
 
 
-def merge(parts: Sequence[Live]) -> tuple[Columns, Vectors]:
-    """One segment's columns from several's, the rows not kept left out.
+def merge(parts: Sequence[Live]) -> Rows:
+    """One segment's rows from several's, the rows not kept left out.
 
     Args:
         parts: at least one; no id is kept in two of them; all vectors of one width.
@@ -166,7 +217,7 @@ def merge(parts: Sequence[Live]) -> tuple[Columns, Vectors]:
     place = np.empty(len(order), np.int64)
     place[order] = np.arange(len(order))
     bounds = np.cumsum([0, *map(len, kept)])
-    places = [place[a:b] for a, b in pairwise(bounds)]
+    places_of = [place[a:b] for a, b in pairwise(bounds)]
 
     groups, group_of = _united(
         [_picked(p.columns.groups, np.unique(p.columns.rows["group"][rows]))
@@ -174,12 +225,15 @@ def merge(parts: Sequence[Live]) -> tuple[Columns, Vectors]:
         [p.columns.groups for p in parts],
     )  # fmt: skip
     rows_out = np.empty(len(order), ROW)
-    for part, rows, to, renumber in zip(parts, kept, places, group_of, strict=True):
+    for part, rows, to, renumber in zip(parts, kept, places_of, group_of, strict=True):
         mine = part.columns.rows[rows]
-        rows_out["group"][to] = renumber[mine["group"]]
-        rows_out["text"][to], rows_out["context"][to] = mine["text"], mine["context"]
+        mine["group"] = renumber[mine["group"]]
+        rows_out[to] = mine
 
-    vocabulary, starts, postings = _merge_postings(parts, kept, places)
+    vocabulary, starts, postings = _merge_postings(parts, kept, places_of)
+    source = np.repeat(np.arange(len(parts)), [len(k) for k in kept])[order]
+    row = np.concatenate(kept)[order].astype(np.int64)
+    part_row, part_source, part_ends = _merge_parts(parts, source, row)
     columns = Columns(
         ids=Strings.of([together[i] for i in order.tolist()]),
         groups=groups,
@@ -187,11 +241,30 @@ def merge(parts: Sequence[Live]) -> tuple[Columns, Vectors]:
         vocabulary=vocabulary,
         starts=starts,
         postings=postings,
+        part_ends=part_ends,
     )
-    source = np.repeat(np.arange(len(parts)), [len(k) for k in kept])[order]
-    row = np.concatenate(kept)[order].astype(np.int64)
-    width = parts[0].vectors.shape[1]
-    return columns, Vectors(tuple(p.vectors for p in parts), source, row, width)
+    return Rows(
+        columns,
+        _picked_rows(tuple(p.vectors for p in parts), row, source),
+        _picked_rows(tuple(p.parts for p in parts), part_row, part_source),
+    )
+
+
+def _merge_parts(
+    parts: Sequence[Live], source: NDArray[np.int64], row: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Which part vectors of which source follow each other, and where each row's end."""
+    counts = np.zeros(len(row), np.int64)
+    found = []
+    for number, part in enumerate(parts):
+        mine = source == number
+        at, counts[mine] = places(part.columns.part_ends, row[mine])
+        found.append(at)
+    owner = np.repeat(source, counts)
+    part_row = np.empty(len(owner), np.int64)
+    for number, at in enumerate(found):
+        part_row[owner == number] = at
+    return part_row, owner, np.cumsum(counts, dtype=np.int64)
 
 
 def _merge_postings(

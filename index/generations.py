@@ -3,11 +3,12 @@
 Layout of the index's folder:
 
     CURRENT                  sealed JSON: the last KEPT generations, newest first, with the size and
-                             SHA-256 of each one's manifest; replaced last of all
+                             hash of each one's manifest; replaced last of all
     gen-00000012-1a2b3c4d/   manifest.json (sealed JSON: model, segments, the checksum of each of
                              their files) and, for a segment with deleted rows, dead-SEGMENT.npy
     seg-5e6f7a8b9c0d1e2f/    one immutable segment, shared by the generations that name it
     .tmp-…                   being written, or left by a writer that was killed
+    .merge-…                 being merged beside the writers; left over unless merge.lock is held
 """
 
 from __future__ import annotations
@@ -16,19 +17,21 @@ import logging
 import re
 import secrets
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from index.errors import IndexDamaged
 from index.files import check_file, replace_file, seal, unseal
-from index.segment import Marks
+from index.lock import try_lock
+from index.segment import Facts, Marks
 
 logger = logging.getLogger(__name__)
 
-FORMAT = 1
+FORMAT = 2
 KEPT = 3
+MERGE_LOCK = "merge.lock"
 
 _NAME = re.compile(r"gen-(\d{8,})-[0-9a-f]+")
 
@@ -40,7 +43,7 @@ class Reference:
     number: int
     name: str
     size: int
-    sha256: str
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ class Manifest:
         model: the encoder's fingerprint.
         tokenizer: the tokeniser's fingerprint.
         dim: the vectors' width, 0 while there are none.
-        segments: their names and their files' marks.
+        segments: their names and what was noted when they were written.
         dead: the marks of this generation's own files, by segment.
     """
 
@@ -60,7 +63,7 @@ class Manifest:
     model: str
     tokenizer: str
     dim: int
-    segments: Mapping[str, Marks]
+    segments: Mapping[str, Facts]
     dead: Marks
 
     def sealed(self) -> bytes:
@@ -72,7 +75,10 @@ class Manifest:
                 "model": self.model,
                 "tokenizer": self.tokenizer,
                 "dim": self.dim,
-                "segments": self.segments,
+                "segments": {
+                    name: {"files": facts.files, "dense": facts.dense}
+                    for name, facts in self.segments.items()
+                },
                 "dead": self.dead,
             }
         )
@@ -97,7 +103,10 @@ def read_manifest(home: Path, name: str) -> Manifest:
         model=facts["model"],
         tokenizer=facts["tokenizer"],
         dim=facts["dim"],
-        segments={name: _marks(files) for name, files in facts["segments"].items()},
+        segments={
+            name: Facts(_marks(held["files"]), held["dense"])
+            for name, held in facts["segments"].items()
+        },
         dead=_marks(facts["dead"]),
     )
 
@@ -120,7 +129,7 @@ def named_in(home: Path, contents: bytes | None) -> list[Reference]:
         return []
     path = home / "CURRENT"
     facts = _readable(path, unseal(path, contents))
-    return [Reference(g["number"], g["name"], g["size"], g["sha256"]) for g in facts["generations"]]
+    return [Reference(g["number"], g["name"], g["size"], g["digest"]) for g in facts["generations"]]
 
 
 def write_current(home: Path, generations: Sequence[Reference], model: str) -> None:
@@ -129,7 +138,7 @@ def write_current(home: Path, generations: Sequence[Reference], model: str) -> N
         "format": FORMAT,
         "model": model,
         "generations": [
-            {"number": g.number, "name": g.name, "size": g.size, "sha256": g.sha256}
+            {"number": g.number, "name": g.name, "size": g.size, "digest": g.digest}
             for g in generations[:KEPT]
         ],
     }
@@ -138,7 +147,7 @@ def write_current(home: Path, generations: Sequence[Reference], model: str) -> N
 
 def check_manifest(home: Path, reference: Reference) -> None:
     """Compare a manifest with what CURRENT says of it."""
-    check_file(home / reference.name / "manifest.json", reference.size, reference.sha256)
+    check_file(home / reference.name / "manifest.json", reference.size, reference.digest)
 
 
 def on_disk(home: Path) -> list[str]:
@@ -166,9 +175,17 @@ def collect_garbage(home: Path, generations: Iterable[Reference]) -> None:
         except (IndexDamaged, FileNotFoundError) as error:
             # Nothing can be opened through it, so what only it names is of no use.
             logger.warning("index_generation_lost", extra={"reason": str(error)})
+    try:
+        with try_lock(home / MERGE_LOCK) as nobody_merges:
+            merging = [] if nobody_merges else [p.name for p in home.glob(".merge-*")]
+            _remove(home, kept.union(merging))
+    except OSError as error:
+        logger.warning("index_garbage_left", extra={"reason": str(error)})
+
+
+def _remove(home: Path, kept: Collection[str]) -> None:
     for path in home.iterdir():
-        ours = path.name.startswith((".tmp-", "gen-", "seg-"))
-        if ours and path.name not in kept:
+        if path.name.startswith((".tmp-", ".merge-", "gen-", "seg-")) and path.name not in kept:
             try:
                 shutil.rmtree(path)
             except OSError as error:
@@ -182,4 +199,4 @@ def _readable(path: Path, facts: dict[str, Any]) -> dict[str, Any]:
 
 
 def _marks(files: Mapping[str, Sequence[Any]]) -> Marks:
-    return {name: (int(size), str(sha256)) for name, (size, sha256) in files.items()}
+    return {name: (int(size), str(digest)) for name, (size, digest) in files.items()}

@@ -6,6 +6,8 @@ A killed process lets go of it by dying, so nobody ever has to remove a stale lo
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +17,28 @@ from filelock import FileLock, Timeout
 from index.errors import ArchiveBusy
 
 
+@contextmanager
+def try_lock(path: Path) -> Iterator[bool]:
+    """Hold a lock on a file, or learn that somebody else, here or elsewhere, holds it.
+
+    Args:
+        path: the file, made where it is missing; its folder must be there.
+
+    Yields:
+        Whether the lock is held by us, until the block ends.
+    """
+    lock = FileLock(path, blocking=False, thread_local=False)
+    try:
+        lock.acquire()
+    except Timeout:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
+
+
 class WriterLock:
     """Holds the right to write to the folder that `path` lies in, for the length of a `with`.
 
@@ -22,21 +46,22 @@ class WriterLock:
     try it), as "process PID since TIME".
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, wait: float = 0.0) -> None:
         """Name the lock file; nothing is opened yet.
 
         Args:
             path: the lock file, made where it is missing (its folder too).
+            wait: seconds to wait for another writer to end.
         """
         self._path = path
         self._note = path.with_name(path.name + ".holder")
-        self._lock = FileLock(path, blocking=False, thread_local=False)
+        self._lock = FileLock(path, timeout=wait, thread_local=False)
 
     def __enter__(self) -> WriterLock:
-        """Take the lock at once or not at all.
+        """Take the lock.
 
         Raises:
-            ArchiveBusy: somebody else holds it, in this process or in another.
+            ArchiveBusy: somebody else holds it still, in this process or in another.
         """
         self._path.parent.mkdir(parents=True, exist_ok=True)
         try:

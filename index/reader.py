@@ -102,8 +102,8 @@ class Reader:
         if self._latest is not None:
             opened = {v.segment.name: v.segment for v in self._latest[1].views}
         views = []
-        for title, marks in manifest.segments.items():
-            segment = opened.get(title) or open_segment(self._home, title, marks)
+        for title, facts in manifest.segments.items():
+            segment = opened.get(title) or open_segment(self._home / title, title, facts)
             live = None
             file = f"dead-{title}.npy"
             if file in manifest.dead:

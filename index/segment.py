@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,16 +10,30 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from index.columns import POSTING, ROW, Columns, Vectors
-from index.dense import SQ8_ROWS, build_sq8, open_sq8
+from index.columns import POSTING, ROW, Columns, Live, Rows
+from index.dense import Dense, build, open_ann
 from index.errors import IndexDamaged
-from index.files import array_blocks, check_file, map_array, publish, write_file
+from index.files import array_blocks, check_file, map_array, write_file
 from index.strings import Strings
 
-# A file's size in bytes and SHA-256.
+# A file's size in bytes and hash.
 Marks = Mapping[str, tuple[int, str]]
 
-_SQ8 = "sq8.faiss"
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is noted of a segment when it is written.
+
+    Attributes:
+        files: their marks.
+        dense: how its vectors are searched, and how well (`index.dense.Built`).
+    """
+
+    files: Marks
+    dense: Mapping[str, Any]
+
+
+_ANN = "ann.faiss"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +42,18 @@ class Segment:
 
     Attributes:
         name: of its folder.
-        marks: of its files.
+        facts: of its files and of its dense index.
         vectors: float32, (n, dim), memory-mapped.
-        sq8: an opened FAISS index, or None where exact search is quick enough.
+        parts: int8, (m, dim), memory-mapped; `columns.part_ends` says whose.
+        dense: the same vectors as they are searched.
     """
 
     name: str
-    marks: Marks
+    facts: Facts
     columns: Columns
     vectors: NDArray[np.float32]
-    sq8: Any
+    parts: NDArray[np.int8]
+    dense: Dense
 
     def __len__(self) -> int:
         return len(self.columns.ids)
@@ -45,48 +61,49 @@ class Segment:
     @property
     def size(self) -> int:
         """Bytes on disk."""
-        return sum(size for size, _ in self.marks.values())
+        return sum(size for size, _ in self.facts.files.values())
+
+    def rows(self, live: NDArray[np.bool_] | None) -> Live:
+        """What a merge takes from it."""
+        return Live(self.columns, self.vectors, self.parts, live)
 
 
-def write_segment(home: Path, name: str, columns: Columns, vectors: Vectors) -> Marks:
-    """Write a new segment; it is on the disk, under its name, when this returns.
+def write_segment(folder: Path, rows: Rows) -> Facts:
+    """Write a new segment's files into a folder, which is made; each is on the disk on return.
 
     Raises:
         OSError: it could not be written.
     """
-    folder = home / f".tmp-{name}"
     folder.mkdir()
     marks: dict[str, tuple[int, str]] = {}
 
-    def put(file: str, array: NDArray[Any]) -> None:
-        blocks = array_blocks([array], array.dtype, array.shape)
-        marks[file] = write_file(folder / file, blocks)
+    def put(file: str, blocks: Iterable[NDArray[Any]], dtype: Any, *shape: int) -> None:  # noqa: ANN401
+        marks[file] = write_file(folder / file, array_blocks(blocks, np.dtype(dtype), shape))
 
+    columns = rows.columns
+    arrays = {"rows": columns.rows, "starts": columns.starts, "postings": columns.postings,
+              "part-ends": columns.part_ends}  # fmt: skip
     for title, strings in _tables(columns).items():
-        put(f"{title}.npy", strings.data)
-        put(f"{title}-ends.npy", strings.ends)
-    put("rows.npy", columns.rows)
-    put("starts.npy", columns.starts)
-    put("postings.npy", columns.postings)
-    shape = (len(vectors), vectors.dim)
-    blocks = array_blocks(vectors.blocks(), np.dtype("<f4"), shape)
-    marks["vectors.npy"] = write_file(folder / "vectors.npy", blocks)
-    if len(vectors) >= SQ8_ROWS:
-        marks[_SQ8] = write_file(folder / _SQ8, [build_sq8(vectors).data])
-    publish(folder, home / name)
-    return marks
+        arrays |= {title: strings.data, f"{title}-ends": strings.ends}
+    for title, array in arrays.items():
+        put(f"{title}.npy", [array], array.dtype, *array.shape)
+    put("vectors.npy", rows.vectors.blocks(), "<f4", len(rows.vectors), rows.vectors.dim)
+    put("parts.npy", rows.parts.blocks(), "i1", len(rows.parts), rows.parts.dim)
+    built = build(rows.vectors, rows.parts)
+    if built.index is not None:
+        marks[_ANN] = write_file(folder / _ANN, [built.index.data])
+    return Facts(marks, built.facts)
 
 
-def open_segment(home: Path, name: str, marks: Marks) -> Segment:
+def open_segment(folder: Path, name: str, facts: Facts) -> Segment:
     """Compare every file with its checksum and map it.
 
     Raises:
         IndexDamaged: a file is not what was written.
         FileNotFoundError: a file is missing.
     """
-    folder = home / name
-    for file, (size, sha256) in marks.items():
-        check_file(folder / file, size, sha256)
+    for file, (size, digest) in facts.files.items():
+        check_file(folder / file, size, digest)
 
     def strings(title: str) -> Strings:
         return Strings(map_array(folder / f"{title}.npy"), map_array(folder / f"{title}-ends.npy"))
@@ -98,11 +115,13 @@ def open_segment(home: Path, name: str, marks: Marks) -> Segment:
         vocabulary=strings("vocabulary"),
         starts=map_array(folder / "starts.npy"),
         postings=map_array(folder / "postings.npy"),
+        part_ends=map_array(folder / "part-ends.npy"),
     )
     if columns.rows.dtype != ROW or columns.postings.dtype != POSTING:
         raise IndexDamaged(folder, "another version of the program wrote it")
-    sq8 = open_sq8(folder / _SQ8) if _SQ8 in marks else None
-    return Segment(name, marks, columns, map_array(folder / "vectors.npy"), sq8)
+    vectors, parts = map_array(folder / "vectors.npy"), map_array(folder / "parts.npy")
+    ann = open_ann(folder / _ANN) if _ANN in facts.files else None
+    return Segment(name, facts, columns, vectors, parts, Dense(vectors, ann, facts.dense))
 
 
 def _tables(columns: Columns) -> dict[str, Strings]:

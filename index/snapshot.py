@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -12,9 +12,13 @@ from numpy.typing import NDArray
 from index import lexical
 from index.dense import nearest
 from index.lexical import Term
+from index.parts import places, restored
 from index.segment import Segment
 from index.tokens import Tokenizer
 from index.types import Hit
+
+MASKS_KEPT = 32
+"""Filters whose rows each segment remembers: a byte a row and filter."""
 
 
 @dataclass(frozen=True)
@@ -23,10 +27,12 @@ class View:
 
     Attributes:
         live: bool, (n,): the rows not deleted; None when none is.
+        masks: of the filters asked with lately.
     """
 
     segment: Segment
     live: NDArray[np.bool_] | None
+    masks: dict[frozenset[str], NDArray[np.bool_]] = field(default_factory=dict, compare=False)
 
     @cached_property
     def size(self) -> int:
@@ -38,12 +44,25 @@ class View:
         """What BM25 needs to know."""
         return lexical.field(self.segment.columns, self.live)
 
-    def allowed(self, groups: Collection[bytes] | None) -> NDArray[np.bool_] | None:
-        """The live rows of some groups (None: of all), bool, (n,); None means every row."""
+    def allowed(self, groups: Collection[str] | None) -> NDArray[np.bool_] | None:
+        """The live rows of some groups (None: of all), bool, (n,); None means every row.
+
+        What a frozenset lets through is kept, for the next question with the same filter.
+        """
         if groups is None:
             return self.live
+        mask = self.masks.get(groups) if isinstance(groups, frozenset) else None
+        if mask is None:
+            mask = self._mask(groups)
+            if isinstance(groups, frozenset):
+                self.masks[groups] = mask
+                for oldest in list(self.masks)[:-MASKS_KEPT]:
+                    self.masks.pop(oldest, None)
+        return mask
+
+    def _mask(self, groups: Collection[str]) -> NDArray[np.bool_]:
         columns = self.segment.columns
-        numbers = columns.groups.locate(groups)
+        numbers = columns.groups.locate(_encoded(groups))
         wanted = np.zeros(len(columns.groups), np.bool_)
         wanted[numbers[numbers >= 0]] = True
         mask: NDArray[np.bool_] = wanted[columns.rows["group"]]
@@ -126,13 +145,12 @@ class Snapshot:
         if vector.shape != (self.dim,) or not np.isfinite(vector).all():
             raise ValueError(f"a query is {self.dim} finite numbers, not {vector.shape}")
         found = []
-        wanted = _encoded(groups)
         for view in self.views:
-            allowed = view.allowed(wanted)
+            allowed = view.allowed(groups)
             if allowed is not None and not allowed.any():
                 continue
             segment = view.segment
-            found.append(_Found(view, *nearest(segment.vectors, segment.sq8, vector, k, allowed)))
+            found.append(_Found(view, *nearest(segment.dense, vector, k, allowed)))
         return _best(found, k)
 
     def lexical(self, text: str, k: int, groups: Collection[str] | None = None) -> list[Hit]:
@@ -165,13 +183,12 @@ class Snapshot:
         """
         if k <= 0 or not self.size or not terms:
             return []
-        wanted = _encoded(groups)
         found = []
         scores = lexical.scores([v.field for v in self.views], terms)
         for view, score in zip(self.views, scores, strict=True):
             above = score > 0
-            if wanted is not None:
-                allowed = view.allowed(wanted)
+            if groups is not None:
+                allowed = view.allowed(groups)
                 above &= allowed if allowed is not None else True
             rows = np.flatnonzero(above)
             found.append(_Found(view, rows, score[rows]))
@@ -184,18 +201,55 @@ class Snapshot:
             KeyError: no live row has that id.
         """
         out = np.empty((len(ids), self.dim), np.float32)
+        for view, mine, rows in self._located(ids):
+            out[mine] = view.segment.vectors[rows]
+        return out
+
+    def parts(self, ids: Sequence[str]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """The vectors of what live rows consist of; a row without any part counts as its own.
+
+        Returns:
+            float32, (m, dim), length 1, a row's together and in their order, the rows as in `ids`;
+            and where each row's begin, (n,), rising.
+
+        Raises:
+            KeyError: no live row has that id.
+        """
+        counts = np.zeros(len(ids), np.int64)
+        found: list[tuple[NDArray[np.int64], NDArray[np.float32]]] = []
+        for view, mine, rows in self._located(ids):
+            segment = view.segment
+            at, held = places(segment.columns.part_ends, rows)
+            bare = held == 0
+            counts[mine] = np.maximum(held, 1)
+            found.append((np.repeat(mine[~bare], held[~bare]), restored(segment.parts[at])))
+            found.append((mine[bare], segment.vectors[rows[bare]]))
+        if not found:
+            return np.empty((0, self.dim), np.float32), counts
+        owner = np.concatenate([o for o, _ in found])
+        vectors = np.concatenate([v for _, v in found])
+        return vectors[np.argsort(owner, kind="stable")], np.cumsum(counts) - counts
+
+    def _located(
+        self, ids: Sequence[str]
+    ) -> Iterator[tuple[View, NDArray[np.int64], NDArray[np.int64]]]:
+        """Which of some ids each segment holds alive: their places in `ids`, and their rows.
+
+        Raises:
+            KeyError: no segment holds one; raised when all segments have been given.
+        """
         missing = np.ones(len(ids), np.bool_)
-        encoded = _encoded(ids) or []
+        encoded = _encoded(ids)
         for view in self.views:
             rows = view.segment.columns.ids.locate(encoded)
-            mine = rows >= 0
+            held = rows >= 0
             if view.live is not None:
-                mine[mine] = view.live[rows[mine]]
-            out[mine] = view.segment.vectors[rows[mine]]
-            missing &= ~mine
+                held[held] = view.live[rows[held]]
+            if held.any():
+                yield view, np.flatnonzero(held), rows[held]
+            missing &= ~held
         if missing.any():
             raise KeyError(ids[int(np.flatnonzero(missing)[0])])
-        return out
 
     def stats(self) -> dict[str, object]:
         """Figures for a person who looks after the index."""
@@ -208,7 +262,7 @@ class Snapshot:
             "deleted": sum(map(len, segments)) - self.size,
             "groups": len(self.groups()),
             "segments": [len(s) for s in segments],
-            "dense": "sq8+exact" if any(s.sq8 is not None for s in segments) else "exact",
+            "dense": [{"rows": len(s)} | dict(s.facts.dense) for s in segments],
             "tokens": sum(len(s.columns.postings) for s in segments),
             "bytes": sum(s.size for s in segments),
             "tokenizer": self.indexed_by,
@@ -217,8 +271,8 @@ class Snapshot:
         }
 
 
-def _encoded(values: Collection[str] | None) -> list[bytes] | None:
-    return None if values is None else [v.encode("utf-8", "surrogatepass") for v in values]
+def _encoded(values: Collection[str]) -> list[bytes]:
+    return [v.encode("utf-8", "surrogatepass") for v in values]
 
 
 def _best(found: Sequence[_Found], k: int) -> list[Hit]:

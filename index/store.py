@@ -8,19 +8,20 @@ process may commit at a time: the caller holds `index.lock.WriterLock`.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from index.changes import checked, refuse_live, to_merge, without
-from index.columns import Columns, Live, Vectors, from_entries, merge
+from index.changes import carried, checked, refuse_live, to_merge, without
+from index.columns import from_batch, merge
 from index.errors import IndexDamaged, IndexUnwritable, ModelMismatch, TokenizerMismatch
 from index.files import array_blocks, check_file, publish, write_file
 from index.generations import (
     KEPT,
+    MERGE_LOCK,
     Manifest,
     Reference,
     collect_garbage,
@@ -32,11 +33,12 @@ from index.generations import (
     read_manifest,
     write_current,
 )
+from index.lock import try_lock
 from index.reader import Reader, as_damage
-from index.segment import Marks, write_segment
+from index.segment import Facts, Segment, open_segment, write_segment
 from index.snapshot import Snapshot, View
 from index.tokens import Tokenizer
-from index.types import Entry
+from index.types import Batch
 
 
 class Store:
@@ -68,18 +70,14 @@ class Store:
         return self._reader.open()
 
     def commit(
-        self,
-        *,
-        add: Sequence[Entry],
-        vectors: NDArray[np.float32],
-        remove_groups: Collection[str] = (),
-        model: str,
+        self, add: Batch | None = None, *, remove_groups: Collection[str] = (), model: str
     ) -> Snapshot:
         """Write the next generation: the current one less some groups, plus some rows.
 
+        Only the new rows are written, as a segment of their own; `merge` puts small ones together.
+
         Args:
-            add: new rows; a group that is also removed ends with these rows alone.
-            vectors: float32, (len(add), dim), rows of length 1; row i is add[i]'s.
+            add: new rows, if any; a group that is also removed ends with these rows alone.
             remove_groups: groups to delete; unknown ones are passed over.
             model: the fingerprint of the encoder that made the vectors.
 
@@ -99,28 +97,85 @@ class Store:
                 raise ModelMismatch(base.model, model)
             if base.indexed_by != self._tokenizer.fingerprint:
                 raise TokenizerMismatch(base.indexed_by, self._tokenizer.fingerprint)
-        views = without(base.views, remove_groups)
-        dim = checked(add, vectors, base.dim)
-        refuse_live(views, add)
-        return self._write(views, add, vectors, model, dim, base)
+        views = [v for v in without(base.views, remove_groups) if v.size]
+        if add is None or not add.entries:
+            return self._write(views, [], model, base.dim, base)
+        dim = checked(add, base.dim)
+        refuse_live(views, add.entries)
+        return self._write(views, [add], model, dim, base)
 
-    def rebuild(
-        self, *, entries: Sequence[Entry], vectors: NDArray[np.float32], model: str
-    ) -> Snapshot:
+    def rebuild(self, batches: Iterable[Batch], *, model: str) -> Snapshot:
         """Write a generation from nothing; whatever is there, damaged or not, is replaced.
 
         The older generations go, so this is also how deleted rows leave the disk at once.
 
         Args:
-            entries: all rows.
-            vectors: float32, (len(entries), dim), rows of length 1.
-            model: the fingerprint of the encoder that made them.
+            batches: all rows, a segment each; held in memory one at a time.
+            model: the fingerprint of the encoder that made the vectors.
 
         Raises:
             IndexUnwritable: the disk is full or read-only; what was there stays.
             ValueError: as for `commit`.
         """
-        return self._write([], entries, vectors, model, checked(entries, vectors, 0), None)
+        return self._write([], batches, model, 0, None)
+
+    def merge(self, locked: Callable[[], AbstractContextManager[object]]) -> bool:
+        """Write small segments as one, beside readers and writers.
+
+        Nobody waits while the new segments are written; only to put them in the place of the old
+        ones is the right to write needed, for as long as a commit of nothing takes. What was
+        deleted meanwhile stays deleted. Where another process is merging, nothing is done.
+
+        Args:
+            locked: takes the right to write (`index.lock.WriterLock`), waiting for it if need be.
+
+        Returns:
+            Whether a generation was written.
+
+        Raises:
+            IndexUnwritable: the disk is full or read-only; the index stays as it is.
+        """
+        base = self.open()
+        groups = to_merge(base.views)
+        if not groups or base.fell_back:
+            return False
+        made: list[str] = []
+        with self._undone(made), try_lock(self._home / MERGE_LOCK) as alone:
+            if not alone:
+                return False
+            written: list[tuple[list[View], Segment]] = []
+            for group in groups:
+                views = [base.views[i] for i in group]
+                name = new_name("seg")
+                made.append(name)
+                temporary = self._home / f".merge-{name}"
+                facts = write_segment(temporary, merge([v.segment.rows(v.live) for v in views]))
+                written.append((views, open_segment(temporary, name, facts)))
+            with locked():
+                return self._replaced(written)
+
+    def _replaced(self, written: Sequence[tuple[Sequence[View], Segment]]) -> bool:
+        """Commit merged segments in the place of those that they were merged from."""
+        now = self.open()
+        current = {v.segment.name: v for v in now.views}
+        taken: set[str] = set()
+        merged: list[View] = []
+        for views, segment in written:
+            names = [v.segment.name for v in views]
+            if any(name in current for name in names):
+                merged.append(carried(views, [current.get(name) for name in names], segment))
+                taken.update(names)
+            else:  # the index was rebuilt meanwhile, or all of it was deleted
+                shutil.rmtree(self._home / f".merge-{segment.name}")
+        if not merged:
+            return False
+        for view in merged:
+            name = view.segment.name
+            publish(self._home / f".merge-{name}", self._home / name)
+        kept = [v for v in now.views if v.segment.name not in taken]
+        views = [*kept, *(v for v in merged if v.size)]
+        self._write(views, [], now.model, now.dim, now)
+        return True
 
     def verify(self) -> list[str]:
         """Compare every file of the kept generations with its checksum.
@@ -139,17 +194,17 @@ class Store:
         files: dict[Path, tuple[int, str]] = {}
         for reference in references:
             folder = self._home / reference.name
-            files[folder / "manifest.json"] = (reference.size, reference.sha256)
+            files[folder / "manifest.json"] = (reference.size, reference.digest)
             try:
                 manifest = read_manifest(self._home, reference.name)
             except (IndexDamaged, OSError):
                 continue  # its checksum, below, says so
             files.update({folder / file: mark for file, mark in manifest.dead.items()})
-            for name, marks in manifest.segments.items():
-                files.update({self._home / name / file: mark for file, mark in marks.items()})
-        for path, (size, sha256) in files.items():
+            for name, facts in manifest.segments.items():
+                files.update({self._home / name / f: mark for f, mark in facts.files.items()})
+        for path, (size, digest) in files.items():
             try:
-                check_file(path, size, sha256)
+                check_file(path, size, digest)
             except (IndexDamaged, OSError) as error:
                 problems.append(str(as_damage(path, error)))
         return problems
@@ -157,54 +212,33 @@ class Store:
     def _write(
         self,
         views: Sequence[View],
-        add: Sequence[Entry],
-        vectors: NDArray[np.float32],
+        batches: Iterable[Batch],
         model: str,
         dim: int,
         base: Snapshot | None,
     ) -> Snapshot:
-        """The next generation of these rows. `base` None: no older one is kept."""
+        """The next generation: some segments and new rows. `base` None: no older one is kept."""
         previous = self._previous(base)
         made: list[str] = []
         with self._undone(made):
             self._home.mkdir(parents=True, exist_ok=True)
-            kept, merged = to_merge(views, len(add))
-            segments: dict[str, Marks] = {
-                views[i].segment.name: views[i].segment.marks for i in kept
-            }
-            for columns, rows in self._new(views, merged, add, vectors):
+            segments = {v.segment.name: v.segment.facts for v in views}
+            for batch in batches:
+                dim = checked(batch, dim)
                 name = new_name("seg")
                 made.append(name)
-                segments[name] = write_segment(self._home, name, columns, rows)
+                temporary = self._home / f".tmp-{name}"
+                segments[name] = write_segment(temporary, from_batch(batch, self._tokenizer))
+                publish(temporary, self._home / name)
             number = max(self._highest(), base.generation if base else 0) + 1
             name = new_name(f"gen-{number:08d}")
             made.append(name)
-            dead = [(views[i].segment.name, views[i].live) for i in kept]
+            dead = [(v.segment.name, v.live) for v in views]
             mark = self._write_generation(name, number, model, dim, segments, dead)
             references = [Reference(number, name, *mark), *previous]
             write_current(self._home, references, model)
         collect_garbage(self._home, references[:KEPT])
         return self.open()
-
-    def _new(
-        self,
-        views: Sequence[View],
-        merged: Sequence[Sequence[int | None]],
-        add: Sequence[Entry],
-        vectors: NDArray[np.float32],
-    ) -> Iterator[tuple[Columns, Vectors]]:
-        """The segments to write; None in a group to merge stands for the rows added."""
-        for group in merged:
-            parts = [Live(views[i].segment.columns, views[i].segment.vectors, views[i].live)
-                     for i in group if i is not None]  # fmt: skip
-            if None not in group:
-                yield merge(parts)
-                continue
-            columns, rows = from_entries(add, vectors, self._tokenizer)
-            if not parts:
-                yield columns, rows
-            else:
-                yield merge([*parts, Live(columns, rows.take(0, len(rows)), None)])
 
     def _write_generation(
         self,
@@ -212,10 +246,10 @@ class Store:
         number: int,
         model: str,
         dim: int,
-        segments: dict[str, Marks],
+        segments: dict[str, Facts],
         live: Sequence[tuple[str, NDArray[np.bool_] | None]],
     ) -> tuple[int, str]:
-        """Its folder, on the disk; returns the manifest's size and SHA-256."""
+        """Its folder, on the disk; returns the manifest's size and hash."""
         folder = self._home / f".tmp-{name}"
         folder.mkdir()
         dead: dict[str, tuple[int, str]] = {}
@@ -238,8 +272,8 @@ class Store:
             # Once CURRENT names the new generation it may not be swept, whatever failed after.
             if not self._is_current(made):
                 for name in made:
-                    shutil.rmtree(self._home / name, ignore_errors=True)
-                    shutil.rmtree(self._home / f".tmp-{name}", ignore_errors=True)
+                    for form in (name, f".tmp-{name}", f".merge-{name}"):
+                        shutil.rmtree(self._home / form, ignore_errors=True)
             if isinstance(error, OSError):
                 raise IndexUnwritable(self._home, error.strerror or str(error)) from error
             raise
@@ -249,7 +283,13 @@ class Store:
             references = self._named()
         except (IndexDamaged, OSError):
             return True  # not known: then nothing is removed
-        return any(r.name in made for r in references)
+        try:
+            held = [read_manifest(self._home, r.name).segments for r in references]
+        except (IndexDamaged, OSError):
+            return True
+        return any(name in segments for segments in held for name in made) or any(
+            r.name in made for r in references
+        )
 
     def _named(self) -> list[Reference]:
         return named_in(self._home, current_contents(self._home))

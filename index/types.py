@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.parts import Parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,13 +19,31 @@ class Entry:
         id: unique among the live rows.
         group: the unit of deletion and of filtering; many rows share one.
         text: indexed word by word; not kept.
-        context: words about the text (a title, a section), indexed with it and weighed apart.
+        context: words about the text (a section, names), indexed with it and weighed apart.
+        title: words that name the text, indexed with it and weighed apart.
     """
 
     id: str
     group: str
     text: str
     context: str = ""
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows to index, with their vectors.
+
+    Attributes:
+        entries: the rows.
+        vectors: float32, (n, dim), rows of length 1; row i is entry i's.
+        parts: the vectors of what each row consists of (its sentences, say), in the order of the
+            entries; None where none has any.
+    """
+
+    entries: Sequence[Entry]
+    vectors: NDArray[np.float32]
+    parts: Parts | None = None
 
 
 @dataclass(frozen=True, slots=True)

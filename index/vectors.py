@@ -223,10 +223,15 @@ def _tell(progress: Callable[[int], None] | None, done: int) -> None:
 
 
 def _model_id(database: sqlite3.Connection, fingerprint: str) -> int:
-    with database:
-        database.execute("INSERT OR IGNORE INTO model (fingerprint) VALUES (?)", [fingerprint])
-    (found,) = database.execute("SELECT id FROM model WHERE fingerprint = ?", [fingerprint])
-    return int(found[0])
+    """The number of a model in the file; it is written only where it is new, as readers wait."""
+    for _ in range(2):
+        for (number,) in database.execute(
+            "SELECT id FROM model WHERE fingerprint = ?", [fingerprint]
+        ):
+            return int(number)
+        with database:
+            database.execute("INSERT OR IGNORE INTO model (fingerprint) VALUES (?)", [fingerprint])
+    raise sqlite3.DatabaseError(f"the model {fingerprint} was written and is not there")
 
 
 def _look_up(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -454,7 +454,7 @@ class Corpus:
             )
             return [r[0] for r in rows]
 
-    def dates(self, ids: set[str] | None = None) -> tuple[str | None, str | None]:
+    def dates(self, ids: Container[str] | None = None) -> tuple[str | None, str | None]:
         """Earliest and latest date of the articles (of those in `ids`)."""
         with self._connection() as db:
             if ids is None:

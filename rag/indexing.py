@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
+from functools import partial
 
 from index.encode import Encoder
+from index.parts import Parts
 from index.snapshot import Snapshot
 from index.store import Store
-from index.types import Entry
+from index.types import Batch, Entry
 from index.vectors import VectorCache
 from rag import chunk
 from rag.clauses import clauses
@@ -22,7 +22,9 @@ from rag.types import Article
 Progress = Callable[[str, int, int], None]
 """Called with a step's name, how much of it is done and how much there is."""
 
-_ARTICLES_A_TIME = 500  # bounds what is held in memory while an archive is cut into passages
+ARTICLES_A_TIME = 1_000
+"""Articles that become searchable together: bounds what is held in memory while they are encoded,
+and what an interruption leaves to be done again."""
 
 
 def sync(
@@ -52,17 +54,20 @@ def sync(
     snapshot = store.open()
     indexed, wanted = snapshot.groups(), corpus.ids()
     gone, new = indexed - wanted, sorted(wanted - indexed)
-    if not gone and not new:
-        return 0
+    if gone and not new:
+        store.commit(remove_groups=gone, model=snapshot.model)
     if not new:
-        none = np.empty((0, snapshot.dim), np.float32)
-        store.commit(add=(), vectors=none, remove_groups=gone, model=snapshot.model)
         return 0
     model = encoder()
     check_model(snapshot, model)
-    entries, rows = encode_articles(new, corpus, model, vectors, progress)
-    store.commit(add=entries, vectors=rows, remove_groups=gone, model=model.fingerprint)
-    return len(entries)
+    added = 0
+    for batch in batches(new, corpus, model, vectors, progress):
+        if added:  # many commits in a row: keep the segments few, we hold the lock already
+            store.merge(nullcontext)
+        store.commit(batch, remove_groups=gone, model=model.fingerprint)
+        gone = frozenset()
+        added += len(batch.entries)
+    return added
 
 
 def check_model(snapshot: Snapshot, encoder: Encoder) -> None:
@@ -75,52 +80,78 @@ def check_model(snapshot: Snapshot, encoder: Encoder) -> None:
         raise ModelMismatch(snapshot.model, encoder.fingerprint)
 
 
-def encode_articles(
+def batches(
     ids: Sequence[str],
     corpus: Corpus,
     encoder: Encoder,
     vectors: VectorCache,
     progress: Progress | None = None,
-) -> tuple[list[Entry], NDArray[np.float32]]:
-    """Cut articles into passages and encode these, and their sentences and clauses for later.
+) -> Iterator[Batch]:
+    """Cut articles into passages and encode these, their sentences and clauses.
 
-    Answers are chosen by the vectors of sentences and clauses; made here, they cost a question
-    nothing.
+    A passage's sentences become its parts in the index. Answers are chosen by the vectors of
+    sentences and clauses; made here, they cost a question nothing.
 
-    Returns:
-        The passages as index entries, and their vectors: float32, (n, dim), rows of length 1.
+    Args:
+        ids: of articles; those that the corpus does not hold are passed over.
+        corpus: also keeps the passages.
+        encoder: for what `vectors` lacks.
+        vectors: the vectors made so far.
+        progress: told how many articles are done.
+
+    Yields:
+        The passages of ARTICLES_A_TIME articles.
     """
-    entries: list[Entry] = []
-    texts: list[str] = []
-    parts: list[str] = []
-    for start in range(0, len(ids), _ARTICLES_A_TIME):
-        batch = ids[start : start + _ARTICLES_A_TIME]
-        for article in corpus.get_many(batch).values():
+    for start in range(0, len(ids), ARTICLES_A_TIME):
+        some = ids[start : start + ARTICLES_A_TIME]
+        entries: list[Entry] = []
+        texts: list[str] = []
+        parts: list[list[str]] = []
+        for article in corpus.get_many(some).values():
             passages = chunk.passages(article, encoder.count_tokens, encoder.max_tokens)
             corpus.put_passages(passages)
             for passage in passages:
-                entries.append(Entry(passage.id, article.id, passage.text, context_of(article)))
+                context, title = context_of(article), article.title or ""
+                entries.append(Entry(passage.id, article.id, passage.text, context, title))
                 texts.append(chunk.encoder_text(article, passage))
-                for sentence in sentences(passage.text):
-                    parts += [sentence, *clauses(sentence)]
-    parts = list(dict.fromkeys(parts))
-    done, total = 0, len(texts) + len(parts)
+                parts.append(sentences(passage.text))
+        told = partial(_tell, progress, start, len(some), len(ids))
+        yield _encoded(entries, texts, parts, encoder, vectors, told)
+
+
+def _encoded(
+    entries: Sequence[Entry],
+    texts: Sequence[str],
+    parts: Sequence[Sequence[str]],
+    encoder: Encoder,
+    vectors: VectorCache,
+    tell: Callable[[float], None],
+) -> Batch:
+    """A batch with its vectors; the clauses' are only kept for later."""
+    flat = [sentence for own in parts for sentence in own]
+    finer = list(dict.fromkeys(c for s in flat for c in clauses(s)))
+    total = max(len(texts) + len(flat) + len(finer), 1)
+    done = 0
 
     def count(number: int) -> None:
         nonlocal done
         done += number
-        if progress:
-            progress("encode", done, total)
+        tell(done / total)
 
     rows = vectors.encode(encoder, texts, progress=count)
-    vectors.encode(encoder, parts, progress=count)
-    return entries, rows
+    codes = Parts.of(vectors.encode(encoder, flat, progress=count), [len(own) for own in parts])
+    vectors.encode(encoder, finer, progress=count)
+    return Batch(entries, rows, codes)
+
+
+def _tell(progress: Progress | None, before: int, now: int, total: int, share: float) -> None:
+    """Say how many articles are done, when so large a share of the present ones is."""
+    if progress:
+        progress("encode", before + int(share * now), total)
 
 
 def context_of(article: Article) -> str:
-    """What keyword search should find a passage by besides its own words."""
+    """What keyword search should find a passage by besides its own words and its title."""
     return " ".join(
-        part
-        for part in (article.title, article.section, *article.authors, *article.affiliations)
-        if part
+        part for part in (article.section, *article.authors, *article.affiliations) if part
     )

@@ -12,12 +12,12 @@ import hashlib
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Generator as Yields
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -48,13 +48,13 @@ from rag import (
 )  # fmt: skip
 from rag.config import Config, ModelServer
 from rag.corpus import Corpus
-from rag.errors import BadQuestion, HomeUnusable, NotFound, UnreadableFile
+from rag.errors import ArchiveBusy, BadQuestion, HomeUnusable, NotFound, UnreadableFile
 from rag.indexing import Progress
 from rag.language import language_of
+from rag.scope import Scope, Scopes
 from rag.types import (
     Answer,
     Article,
-    Coverage,
     Document,
     Evidence,
     FileReport,
@@ -66,6 +66,10 @@ from rag.types import (
 LOCK = "writer.lock"
 """The file in the home that one writer at a time holds locked."""
 
+PATIENCE, LONG_PATIENCE = 2.0, 600.0
+"""Seconds to wait for another writer: for a person, and for work that nobody waits for. A merge
+holds the lock for some milliseconds only, which must not make an addition fail."""
+
 NO_TEXT = "holds no text that could be an article"
 
 EXAMPLES_FROM = 40
@@ -76,6 +80,10 @@ _FOLDED = 2
 
 ANSWER_EVIDENCE = 20
 """Passages that the answer is drawn from: more than are shown, for questions over many articles."""
+
+
+QUESTIONS_KEPT = 1_000
+"""Questions whose vectors are kept: readers ask again, with other filters or after a correction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +131,8 @@ class Pipeline:
         self._encoder = encoder
         self._generator = generator
         self._guard = threading.RLock()
-        self._languages: tuple[int, Mapping[str, frozenset[str]]] = (-1, {})
+        self._scopes = Scopes(self.corpus)
+        self._asked = lru_cache(maxsize=QUESTIONS_KEPT)(self._vector)
         self._centres: centre.Centres | None = None
         self._reranker = reranker
         self._method = method
@@ -153,9 +162,9 @@ class Pipeline:
         self.corpus.close()
 
     @contextmanager
-    def _writing(self) -> Iterator[None]:
-        """Be the only one who writes to this home."""
-        lock = WriterLock(self.config.home / LOCK)
+    def _writing(self, wait: float = PATIENCE) -> Iterator[None]:
+        """Be the only one who writes to this home; `wait`: seconds to wait for it."""
+        lock = WriterLock(self.config.home / LOCK, wait)
         try:
             lock.__enter__()
         except OSError as error:
@@ -194,6 +203,7 @@ class Pipeline:
                 if progress:
                     progress("read", number, len(files))
             self.sync(progress)
+        self.tidy()
         return [self._counted(r) for r in reports]
 
     def add_upload(
@@ -280,12 +290,24 @@ class Pipeline:
         """
         encoder = self.encoder()
         with self._writing():
-            entries, rows = indexing.encode_articles(
-                sorted(self.corpus.ids()), self.corpus, encoder, self.vectors, progress
-            )
-            self.store.rebuild(entries=entries, vectors=rows, model=encoder.fingerprint)
+            ids = sorted(self.corpus.ids())
+            batches = indexing.batches(ids, self.corpus, encoder, self.vectors, progress)
+            snapshot = self.store.rebuild(batches, model=encoder.fingerprint)
             self.reprints.sync(self.corpus)
-        return len(entries)
+        self.tidy()
+        return snapshot.size
+
+    def tidy(self) -> bool:
+        """Merge small segments of the index, beside readers and writers; see `Store.merge`.
+
+        Returns:
+            Whether anything was merged; False also where another process writes all the time, or
+            merges: the next call does it.
+        """
+        try:
+            return self.store.merge(lambda: self._writing(LONG_PATIENCE))
+        except ArchiveBusy:
+            return False
 
     # A question's path
 
@@ -301,8 +323,9 @@ class Pipeline:
         snapshot = self.snapshot()
         if not snapshot.size:
             return ()
+        scope = self._scopes.of(snapshot, filters)
         return self._retrieve(
-            self._encoded(text, snapshot), snapshot, top_k or self.config.top_k, filters
+            self._encoded(text, snapshot), snapshot, scope, top_k or self.config.top_k
         )
 
     def ask(
@@ -353,13 +376,14 @@ class Pipeline:
         if writer:
             standalone = writer.stand_alone(text, standalone, history)
         snapshot = self.snapshot()
+        scope = self._scopes.of(snapshot, filters)
         evidence: tuple[Evidence, ...] = ()
         shown = top_k or self.config.top_k
         asked = Question(standalone, np.empty(0, np.float32))
         if snapshot.size:
             asked = self._encoded(standalone, snapshot)
             clock.lap("encode")
-            evidence = self._retrieve(asked, snapshot, max(shown, ANSWER_EVIDENCE), filters)
+            evidence = self._retrieve(asked, snapshot, scope, max(shown, ANSWER_EVIDENCE))
         clock.lap("retrieve")
         yield Event(evidence=evidence[:shown])
         yield Event(status="answer")
@@ -389,7 +413,7 @@ class Pipeline:
                 language=language,
                 citations=citations,
                 evidence=evidence[:shown],
-                coverage=self._coverage(snapshot, evidence, filters),
+                coverage=scope.coverage(evidence),
                 receipt=_receipt(snapshot, evidence[:shown])
                 | {"written_by": writer.server.model if writer and written.draft else None},
                 timings_ms=clock.laps,
@@ -431,23 +455,25 @@ class Pipeline:
     def _encoded(self, text: str, snapshot: Snapshot) -> Question:
         encoder = self.encoder()
         indexing.check_model(snapshot, encoder)
-        return Question(text, encoder.encode_queries([text])[0])
+        return Question(text, self._asked(text))
+
+    def _vector(self, text: str) -> NDArray[np.float32]:
+        vector: NDArray[np.float32] = self.encoder().encode_queries([text])[0]
+        vector.setflags(write=False)  # it is kept, and handed to whoever asks the same
+        return vector
 
     def _retrieve(
-        self, question: Question, snapshot: Snapshot, top_k: int, filters: Filters | None
+        self, question: Question, snapshot: Snapshot, scope: Scope, top_k: int
     ) -> tuple[Evidence, ...]:
         source = retrieve.Source(
             snapshot,
             self.corpus,
-            self._by_language(snapshot.generation),
+            scope,
             self.tokenizer.query_tokens,
-            self._sentence_vectors,
             self.centres,
         )
         depth = max(_FOLDED * top_k, rerank.DEPTH)
-        found = retrieve.retrieve(
-            question, source, top_k=depth, filters=filters, method=self._method
-        )
+        found = retrieve.retrieve(question, source, top_k=depth, method=self._method)
         families = self.reprints.families(list({e.article.id for e in found}))
         reranker = self.reranker()
         if reranker:
@@ -460,13 +486,6 @@ class Pipeline:
             if self._reranker is None and self.config.reranker is not None:
                 self._reranker = rerank.CrossEncoderReranker(self.config.reranker)
             return self._reranker
-
-    def _by_language(self, generation: int) -> Mapping[str, frozenset[str]]:
-        """The archive's articles by language, read once for each generation of the index."""
-        held = self._languages
-        if held[0] != generation:
-            held = self._languages = (generation, self.corpus.languages())
-        return held[1]
 
     def centres(self) -> centre.Centres:
         """The means of the encoder's vectors by language, loaded when they are first needed."""
@@ -494,14 +513,6 @@ class Pipeline:
             question_vectors=lambda texts: self.encoder().encode_queries(texts),
             fold=fold,
         )
-
-    def _coverage(
-        self, snapshot: Snapshot, evidence: Sequence[Evidence], filters: Filters | None
-    ) -> Coverage:
-        chosen = self.corpus.select(filters) if filters else None
-        count = snapshot.size if chosen is None else self.corpus.count_passages(chosen)
-        earliest, latest = self.corpus.dates(chosen)
-        return Coverage(count, earliest, latest, tuple(e.passage.id for e in evidence[:3]))
 
 
 def _deltas(pieces: Yields[str, None, writing.Written]) -> Yields[Event, None, writing.Written]:

@@ -26,8 +26,8 @@ from rag.centre import Centres, Vector, centred
 from rag.corpus import Corpus
 from rag.fusion import Method
 from rag.language import language_of
-from rag.sentences import sentences
-from rag.types import Evidence, Filters, Passage, Question, Vectors
+from rag.scope import Scope
+from rag.types import Evidence, Passage, Question
 
 CANDIDATES = 50
 """Hits taken from each index and language: the right passage is nearly always among so many."""
@@ -44,17 +44,15 @@ class Source:
     Attributes:
         snapshot: the index.
         corpus: where the passages stand.
-        languages: the ids of the articles of each language; languages without any are left out.
+        scope: which of its articles may answer.
         tokens: the index's tokeniser for questions.
-        sentence_vectors: gives the vectors of sentences.
         centres: gives the means of the encoder's vectors; called only where languages differ.
     """
 
     snapshot: Snapshot
     corpus: Corpus
-    languages: Mapping[str, frozenset[str]]
+    scope: Scope
     tokens: terms.Tokens
-    sentence_vectors: Vectors
     centres: Callable[[], Centres]
 
 
@@ -63,7 +61,6 @@ def retrieve(
     source: Source,
     *,
     top_k: int,
-    filters: Filters | None = None,
     method: Method | None = None,
 ) -> list[Evidence]:
     """The passages that fit a question best, best first.
@@ -72,14 +69,13 @@ def retrieve(
         question: text and vector.
         source: what is searched.
         top_k: at most so many.
-        filters: which articles may answer; None for all.
         method: how candidates are compared and ranked; None for the product's way.
 
     Returns:
         At most `top_k` pieces of evidence; `Evidence.score` is 0 to 1, higher is better.
     """
-    allowed = source.corpus.select(filters) if filters else None
-    places = _places(source.languages, allowed)
+    scope = source.scope
+    places = scope.places
     asked = language_of(question.text)
     method = method or Method()
     across = bool(set(places) - {asked})
@@ -96,7 +92,7 @@ def retrieve(
     )
     lexical = {
         hit.id: hit.score
-        for hit in source.snapshot.terms(words, CANDIDATES * max(len(places), 1), allowed)
+        for hit in source.snapshot.terms(words, CANDIDATES * max(len(places), 1), scope.articles)
     }
     # A hit whose article was deleted a moment ago is in the index still, but no longer here.
     passages = source.corpus.passages(list(found | dict.fromkeys(lexical)))
@@ -104,11 +100,11 @@ def retrieve(
         return []
     lexical = {key: score for key, score in lexical.items() if key in passages}
     keys = list(passages)
-    rows = _Rows.of(passages, source)
+    rows = _Rows.of(keys, source.snapshot)
     raw = rows.cosines(question.vector)
     compared = raw
     if across:
-        languages = [_language(p, source.languages, asked) for p in passages.values()]
+        languages = [scope.language(p, asked) for p in passages.values()]
         if centres:
             compared = rows.centred(centres, languages).cosines(vector)
         if method.evened:
@@ -142,25 +138,6 @@ def _evidence(
     return evidence
 
 
-def _places(
-    languages: Mapping[str, frozenset[str]], allowed: set[str] | None
-) -> dict[str, frozenset[str] | set[str] | None]:
-    """The articles to search, by language; None: every article there is."""
-    if allowed is None and len(languages) == 1:
-        return dict.fromkeys(languages)
-    if allowed is None:
-        return dict(languages)
-    both = {language: allowed & ids for language, ids in languages.items()}
-    return {language: ids for language, ids in both.items() if ids}
-
-
-def _language(passage: Passage, languages: Mapping[str, frozenset[str]], otherwise: str) -> str:
-    """The language of a passage's article; `otherwise` for one that was added a moment ago."""
-    if len(languages) == 1:
-        return next(iter(languages))
-    return next((k for k, ids in languages.items() if passage.article_id in ids), otherwise)
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class _Rows:
     """The candidates' vectors.
@@ -176,15 +153,9 @@ class _Rows:
     starts: NDArray[np.int64]
 
     @classmethod
-    def of(cls, passages: Mapping[str, Passage], source: Source) -> _Rows:
+    def of(cls, ids: Sequence[str], snapshot: Snapshot) -> _Rows:
         """Look them up; a passage without sentences counts as one."""
-        texts: list[str] = []
-        starts: list[int] = []
-        for passage in passages.values():
-            starts.append(len(texts))
-            texts += sentences(passage.text) or [passage.text]
-        rows = source.snapshot.vectors(list(passages))
-        return cls(rows, source.sentence_vectors(texts), np.array(starts, np.int64))
+        return cls(snapshot.vectors(ids), *snapshot.parts(ids))
 
     def cosines(self, vector: Vector) -> tuple[Vector, Vector]:
         """Each passage's own cosine, and its best sentence's, each (n,)."""

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-import index.segment
 from index.columns import Vectors
-from index.dense import build_sq8, nearest, open_sq8
+from index.dense import RECALL, Dense, build, nearest, open_ann
 from index.files import write_file
+from index.parts import Parts, restored, rounded
 from index.snapshot import Snapshot
 from index.store import Store
 from index.tokens import Tokenizer
-from index.types import Entry, Hit
+from index.types import Batch, Entry, Hit
 
 DIM = 24
 TOKENIZER = Tokenizer()
@@ -69,10 +73,8 @@ def grown(tmp_path: Path) -> tuple[Snapshot, list[Entry], NDArray[np.float32]]:
     store = Store(tmp_path / "index", TOKENIZER)
     rows, vectors = entries(900), unit(rng, 900)
     for start in range(0, 900, 100):
-        store.commit(add=rows[start : start + 100], vectors=vectors[start : start + 100], model="m")
-    snapshot = store.commit(
-        add=[], vectors=np.empty((0, DIM), np.float32), remove_groups=["g3", "nowhere"], model="m"
-    )
+        store.commit(Batch(rows[start : start + 100], vectors[start : start + 100]), model="m")
+    snapshot = store.commit(remove_groups=["g3", "nowhere"], model="m")
     kept = [i for i, e in enumerate(rows) if e.group != "g3"]
     return snapshot, [rows[i] for i in kept], vectors[kept]
 
@@ -102,7 +104,7 @@ def test_a_score_is_the_inner_product_and_higher_is_better(tmp_path: Path) -> No
     store = Store(tmp_path / "index", TOKENIZER)
     vectors = np.array([[1, 0], [0, 1], [-1, 0], [0.6, 0.8]], np.float32)
     added = [Entry(i, "g", i) for i in "abcd"]
-    snapshot = store.commit(add=added, vectors=vectors, model="m")
+    snapshot = store.commit(Batch(added, vectors), model="m")
     assert snapshot.dense(np.array([1, 0], np.float32), 9) == [
         Hit("a", 1.0),
         Hit("d", pytest.approx(0.6)),
@@ -121,7 +123,7 @@ def test_ties_are_ordered_by_id_wherever_they_are_stored(tmp_path: Path) -> None
     for start in range(0, 300, 60):
         some = names[start : start + 60]
         vectors = np.stack([other if int(n) % 3 == 0 else same for n in some])
-        store.commit(add=[Entry(n, "g", "x") for n in some], vectors=vectors, model="m")
+        store.commit(Batch([Entry(n, "g", "x") for n in some], vectors), model="m")
     tied = sorted(n for n in names if int(n) % 3)
     for k in (1, 7, 60, 199, 200):
         assert [h.id for h in store.open().dense(same, k)] == tied[:k]
@@ -170,20 +172,39 @@ def test_vectors_come_back_as_they_were_given(
         snapshot.vectors([dead])
 
 
-def test_sq8_finds_what_exact_search_finds(tmp_path: Path) -> None:
+def clustered(rng: np.random.Generator, n: int, dim: int) -> NDArray[np.float32]:
+    """Rows of length 1 that lie in groups, as those of texts do."""
+    centres = rng.normal(size=(60, dim))
+    rows = centres[rng.integers(0, 60, n)] + 0.5 * rng.normal(size=(n, dim)) + 1.0
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+def near(rng: np.random.Generator, vectors: NDArray[np.float32], n: int) -> NDArray[np.float32]:
+    """Questions: rows, moved a little."""
+    rows = vectors[rng.integers(0, len(vectors), n)]
+    rows = rows + 0.03 * rng.normal(size=rows.shape)
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+def all_rows(rows: NDArray[Any]) -> Vectors:
+    places = np.arange(len(rows))
+    return Vectors((rows,), np.zeros_like(places), places, rows.shape[1])
+
+
+def test_the_compressed_scan_finds_what_exact_search_finds(tmp_path: Path) -> None:
     rng = np.random.default_rng(5)
-    centres = rng.normal(size=(60, 96))
-    rows = centres[rng.integers(0, 60, 20_000)] + 0.5 * rng.normal(size=(20_000, 96)) + 1.0
-    vectors = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
-    places = np.arange(len(vectors))
-    packed = build_sq8(Vectors((vectors,), np.zeros_like(places), places, 96))
-    write_file(tmp_path / "sq8", [packed.data])
-    sq8 = open_sq8(tmp_path / "sq8")
-    allowed = rng.random(len(vectors)) < 0.05
-    for mask in (None, allowed):
+    vectors = clustered(rng, 12_000, 64)
+    built = build(all_rows(vectors), all_rows(np.empty((0, 64), np.int8)))
+    assert built.index is not None
+    assert built.facts["kind"] == "IVF1,PQ32x4fs+exact"
+    assert built.facts["recall@50"] >= RECALL
+    write_file(tmp_path / "ann", [built.index.data])
+    dense = Dense(vectors, open_ann(tmp_path / "ann"), built.facts)
+    for share in (None, 0.6, 0.3):
+        mask = None if share is None else rng.random(len(vectors)) < share
         found = total = 0
-        for query in vectors[rng.integers(0, len(vectors), 50)]:
-            got, scores = nearest(vectors, sq8, query, 10, mask)
+        for query in near(rng, vectors, 40):
+            got, scores = nearest(dense, query, 10, mask)
             exact = vectors @ query
             np.testing.assert_allclose(scores, exact[got], atol=2e-6)
             if mask is not None:
@@ -195,18 +216,91 @@ def test_sq8_finds_what_exact_search_finds(tmp_path: Path) -> None:
         assert found / total >= 0.99
 
 
-def test_a_large_segment_is_searched_by_sq8(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(index.segment, "SQ8_ROWS", 500)  # a limit, lowered so that the test is fast
+def test_what_few_rows_may_answer_is_compared_exactly(tmp_path: Path) -> None:
     rng = np.random.default_rng(6)
-    rows, vectors = entries(1200), unit(rng, 1200)
+    vectors = clustered(rng, 10_500, 16)
+    built = build(all_rows(vectors), all_rows(rounded(vectors[:300])))
+    write_file(tmp_path / "ann", [built.index.data])  # type: ignore[union-attr]
+    dense = Dense(vectors, open_ann(tmp_path / "ann"), built.facts)
+    mask = rng.random(len(vectors)) < 0.02
+    for query in near(rng, vectors, 20):
+        got, scores = nearest(dense, query, 10, mask)
+        expected = np.sort((vectors @ query)[mask])[-10:]
+        np.testing.assert_allclose(np.sort(scores)[-10:], expected, atol=2e-6)
+        assert mask[got].all()
+
+
+def test_the_recall_that_is_noted_is_the_one_that_is_served(tmp_path: Path) -> None:
+    rng = np.random.default_rng(7)
+    rows, vectors = entries(10_000, groups=50), clustered(rng, 10_000, 32)
+    asked = near(rng, vectors, 60)
+    parts = Parts.of(asked, [60] + [0] * 9_999)
     store = Store(tmp_path / "index", TOKENIZER)
-    store.commit(add=rows[:1000], vectors=vectors[:1000], model="m")
-    store.commit(add=rows[1000:], vectors=vectors[1000:], model="m")
+    store.commit(Batch(rows[:10_000], vectors, parts), model="m")
     snapshot = Store(tmp_path / "index", TOKENIZER).open()
-    assert snapshot.stats()["dense"] == "sq8+exact"
-    for query in unit(rng, 5):
-        assert_same(snapshot.dense(query, 10), brute(rows, vectors, query, 10))
-        for groups in (["g2"], ["g1", "g4"]):
-            assert_same(snapshot.dense(query, 10, groups), brute(rows, vectors, query, 10, groups))
+    [facts] = snapshot.stats()["dense"]  # type: ignore[misc]
+    held = []
+    for query in restored(rounded(asked)):
+        best = {name for name, _ in brute(rows, vectors, query, 50)}
+        held.append(len(best & {h.id for h in snapshot.dense(query, 50)}) / 50)
+    assert facts["recall@50"] == pytest.approx(np.mean(held), abs=0.005)
+    assert facts["rows"] == 10_000
+
+
+@pytest.fixture
+def with_parts(tmp_path: Path) -> tuple[Store, list[Entry], NDArray[np.float32], list[int]]:
+    """Rows with 0 to 3 parts, in several segments; the parts of row i begin at sum(counts[:i])."""
+    rng = np.random.default_rng(8)
+    store = Store(tmp_path / "index", TOKENIZER)
+    rows, counts = entries(600), [i % 4 for i in range(600)]
+    parts = unit(rng, sum(counts))
+    vectors = unit(rng, 600)
+    ends = np.cumsum(counts)
+    for start in range(0, 600, 60):
+        some = slice(start, start + 60)
+        own = parts[(ends[start - 1] if start else 0) : ends[start + 59]]
+        store.commit(Batch(rows[some], vectors[some], Parts.of(own, counts[some])), model="m")
+    return store, rows, np.concatenate([parts, vectors]), counts
+
+
+def assert_parts(
+    snapshot: Snapshot,
+    rows: Sequence[Entry],
+    vectors: NDArray[np.float32],
+    counts: Sequence[int],
+    picked: Sequence[int],
+) -> None:
+    starts = np.cumsum(counts) - counts
+    total = sum(counts)
+    got, begin = snapshot.parts([rows[i].id for i in picked])
+    ends = [*begin[1:].tolist(), len(got)]
+    for i, a, b in zip(picked, begin.tolist(), ends, strict=True):
+        own = range(starts[i], starts[i] + counts[i]) if counts[i] else [total + i]
+        np.testing.assert_allclose(got[a:b], vectors[list(own)], atol=0.01)
+
+
+def test_parts_come_back_with_their_rows(
+    with_parts: tuple[Store, list[Entry], NDArray[np.float32], list[int]],
+) -> None:
+    store, rows, vectors, counts = with_parts
+    assert_parts(store.open(), rows, vectors, counts, [599, 0, 1, 3, 3, 250, 7])
+    assert store.merge(nullcontext)
+    assert len(store.open().views) == 1
+    assert_parts(store.open(), rows, vectors, counts, range(600))
+    store.commit(remove_groups=["g1", "g2"], model="m")
+    assert store.merge(nullcontext)
+    kept = [i for i, r in enumerate(rows) if r.group not in ("g1", "g2")]
+    assert len(store.open().views[0].segment) == len(kept)
+    assert_parts(store.open(), rows, vectors, counts, kept)
+    got, begin = store.open().parts([])
+    assert (len(got), len(begin)) == (0, 0)
+
+
+@given(st.lists(st.lists(st.floats(-1, 1, width=32), min_size=4, max_size=4), min_size=1))
+def test_rounding_keeps_directions(rows: list[list[float]]) -> None:
+    given_rows = np.array(rows, np.float32)
+    lengths = np.linalg.norm(given_rows, axis=1)
+    kept = given_rows[lengths > 1e-3] / lengths[lengths > 1e-3][:, None]
+    back = restored(rounded(kept))
+    np.testing.assert_allclose(np.linalg.norm(back, axis=1), 1, atol=1e-5)
+    assert ((back * kept).sum(axis=1) > 0.9999).all()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import bm25s
@@ -15,7 +16,7 @@ from index.lexical import CONTEXT, K1, B
 from index.snapshot import Snapshot
 from index.store import Store
 from index.tokens import Tokenizer
-from index.types import Entry, Hit
+from index.types import Batch, Entry, Hit
 
 TOKENIZER = Tokenizer()
 
@@ -68,7 +69,7 @@ def assert_formula(hits: Sequence[Hit], expected: dict[str, float]) -> None:
 
 def add(store: Store, rows: Sequence[Entry], remove: Sequence[str] = ()) -> Snapshot:
     vectors = np.tile(np.array([1, 0], np.float32), (len(rows), 1))
-    return store.commit(add=rows, vectors=vectors, remove_groups=remove, model="m")
+    return store.commit(Batch(rows, vectors), remove_groups=remove, model="m")
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
@@ -119,6 +120,7 @@ def test_many_small_commits_equal_one(tmp_path: Path, question: str) -> None:
     rows = [Entry(f"r{i:02d}", f"g{i}", TEXTS[i % 8] + str(i), "题" * (i % 3)) for i in range(40)]
     for i, row in enumerate(rows):
         add(store, [row], remove=[f"g{i - 3}"] if i % 5 == 0 else [])
+        store.merge(nullcontext)
     left = [r for i, r in enumerate(rows) if (i + 3) % 5 or i + 3 >= len(rows)]
     snapshot = store.open()
     assert snapshot.size == len(left)

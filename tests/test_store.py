@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ from index.lock import WriterLock
 from index.snapshot import Snapshot
 from index.store import Store
 from index.tokens import Tokenizer
-from index.types import Entry
+from index.types import Batch, Entry
 
 DIM = 8
 TOKENIZER = Tokenizer()
@@ -43,7 +44,7 @@ def group(number: int, rows: int = 3) -> list[Entry]:
 
 
 def commit(store: Store, add: Sequence[Entry] = (), remove: Sequence[str] = ()) -> Snapshot:
-    return store.commit(add=add, vectors=vectors_of(add), remove_groups=remove, model="m")
+    return store.commit(Batch(add, vectors_of(add)), remove_groups=remove, model="m")
 
 
 def contents(snapshot: Snapshot) -> dict[str, list[object]]:
@@ -135,8 +136,10 @@ def test_small_segments_are_merged(store: Store) -> None:
     rows: list[Entry] = []
     for number in range(40):
         rows += group(number, 1 + number % 5)
-        snapshot = commit(store, group(number, 1 + number % 5))
-        assert len(snapshot.views) <= FAN_IN
+        commit(store, group(number, 1 + number % 5))
+        store.merge(nullcontext)
+        snapshot = store.open()
+        assert len(snapshot.views) < FAN_IN
     np.testing.assert_array_equal(snapshot.vectors([e.id for e in rows]), vectors_of(rows))
     assert snapshot.groups() == {e.group for e in rows}
     for row in rows:
@@ -146,13 +149,83 @@ def test_small_segments_are_merged(store: Store) -> None:
 def test_a_segment_with_many_dead_rows_is_rewritten(store: Store) -> None:
     commit(store, [e for n in range(10) for e in group(n, 1)])
     assert commit(store, [], ["g0", "g1"]).stats()["deleted"] == 2
-    assert commit(store, [], ["g2"]).stats()["deleted"] == 0
+    assert not store.merge(nullcontext)
+    commit(store, [], ["g2"])
+    assert store.merge(nullcontext)
+    assert store.open().stats()["deleted"] == 0
+    assert store.open().groups() == {f"g{n}" for n in range(3, 10)}
+
+
+def test_a_merge_keeps_what_others_wrote_meanwhile(home: Path, store: Store) -> None:
+    for number in range(8):
+        commit(store, group(number))
+    other = Store(home, TOKENIZER)
+
+    @contextmanager
+    def late() -> Iterator[None]:
+        """The merged segment is written; before it takes its place, another process commits."""
+        commit(other, group(20), ["g1", "g2"])
+        commit(other, group(21), ["g20"])
+        commit(other, group(1, 2))
+        yield
+
+    reading = store.open()
+    before = contents(reading)
+    assert store.merge(late)
+    snapshot = store.open()
+    rows = [*group(1, 2), *group(21), *(e for n in (0, 3, 4, 5, 6, 7) for e in group(n))]
+    assert snapshot.groups() == {e.group for e in rows}
+    assert snapshot.size == len(rows)
+    np.testing.assert_array_equal(snapshot.vectors([e.id for e in rows]), vectors_of(rows))
+    assert len([v for v in snapshot.views if len(v.segment) == 24]) == 1
+    assert contents(reading) == before
+    assert store.verify() == []
+    assert not list(home.glob(".merge-*"))
+
+
+def test_a_merge_gives_way_to_a_rebuild(home: Path, store: Store) -> None:
+    for number in range(8):
+        commit(store, group(number))
+
+    @contextmanager
+    def late() -> Iterator[None]:
+        Store(home, TOKENIZER).rebuild([Batch(group(9), vectors_of(group(9)))], model="m")
+        yield
+
+    assert not store.merge(late)
+    assert store.open().groups() == {"g9"}
+    assert not list(home.glob(".merge-*"))
+
+
+def test_only_one_merges_and_a_busy_home_is_left_as_it_is(home: Path, store: Store) -> None:
+    for number in range(8):
+        commit(store, group(number))
+    generation = store.open().generation
+
+    @contextmanager
+    def inner() -> Iterator[None]:
+        assert not Store(home, TOKENIZER).merge(nullcontext)
+        assert list(home.glob(".merge-*"))
+        commit(store)  # sweeps what nobody needs, but not what is being merged
+        assert list(home.glob(".merge-*"))
+        raise ArchiveBusy(home, "")
+        yield
+
+    with pytest.raises(ArchiveBusy):
+        store.merge(inner)
+    assert store.open().generation == generation + 1
+    assert not list(home.glob(".merge-*"))
+    (home / ".merge-seg-left").mkdir()  # as a killed process leaves it
+    commit(store)
+    assert not list(home.glob(".merge-*"))
+    assert store.merge(nullcontext)
+    assert len(store.open().views) == 1
 
 
 def test_another_model_is_refused(store: Store) -> None:
     commit(store, group(1))
     with pytest.raises(ModelMismatch, match="WENJU_MODEL") as raised:
-        store.commit(add=[], vectors=NOTHING, model="other")
+        store.commit(model="other")
     assert (raised.value.indexed, raised.value.configured) == ("m", "other")
     assert store.open().generation == 1
 
@@ -170,14 +243,14 @@ def test_another_word_list_is_refused_and_seen(
     assert snapshot.stats()["tokenizer_matches"] is False
     with pytest.raises(TokenizerMismatch, match="--dict"):
         commit(other, group(2))
-    assert other.rebuild(entries=group(2), vectors=vectors_of(group(2)), model="m").size == 3
+    assert other.rebuild([Batch(group(2), vectors_of(group(2)))], model="m").size == 3
     assert other.open().stats()["tokenizer_matches"] is True
 
 
 def test_rebuild_replaces_everything(home: Path, store: Store) -> None:
     old = commit(store, group(1, 30))
     vectors = np.eye(3, dtype=np.float32)
-    new = store.rebuild(entries=group(2), vectors=vectors, model="other")
+    new = store.rebuild([Batch(group(2), vectors)], model="other")
     assert (new.generation, new.model, new.dim, new.size) == (2, "other", 3, 3)
     assert contents(old)["groups"] == ["g1"]
     assert len([p for p in home.iterdir() if p.name.startswith("gen-")]) == 1
@@ -210,7 +283,7 @@ def test_rows_that_do_not_fit_are_refused(
     before = contents(commit(store, group(1)))
     files = sorted(home.rglob("*"))
     with pytest.raises(ValueError, match=match):
-        store.commit(add=rows, vectors=vectors_of(rows) if vectors is None else vectors, model="m")
+        store.commit(Batch(rows, vectors_of(rows) if vectors is None else vectors), model="m")
     assert contents(store.open()) == before
     assert sorted(home.rglob("*")) == files
 
@@ -311,7 +384,7 @@ def test_nothing_to_fall_back_to_is_an_error_until_rebuilt(home: Path, store: St
         fresh.open()
     with pytest.raises(IndexDamaged):
         commit(fresh, group(2))
-    assert fresh.rebuild(entries=group(2), vectors=vectors_of(group(2)), model="m").size == 3
+    assert fresh.rebuild([Batch(group(2), vectors_of(group(2)))], model="m").size == 3
     assert fresh.verify() == []
     assert Store(home, TOKENIZER).open().groups() == {"g2"}
 

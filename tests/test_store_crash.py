@@ -136,7 +136,8 @@ def calls_of_a_commit(three: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     with failing(monkeypatch, -1, lambda: None) as made:
         step(store)
     assert made.count("fsync") > 12
-    assert made[-2:] == ["replace", "fsync"]
+    # The last call is made to sweep up, after the commit.
+    assert made[-3:] == ["replace", "fsync", "mkdir"]
     return made
 
 
@@ -158,10 +159,11 @@ def test_a_disk_that_fails_at_any_call_harms_nothing(
         except IndexUnwritable as error:
             failed = error.reason
             # Once CURRENT is replaced only the sync of its folder can fail.
-            n = assert_whole(home, 3, 4 if at == len(calls) else 3)
+            n = assert_whole(home, 3, 4 if at == len(calls) - 1 else 3)
         else:
             failed = os.strerror(code)
-            assert (at, name) == (1, "mkdir")  # the index's folder, which is there already
+            # The index's folder, which is there already; and the sweeping, which can wait.
+            assert (at, name) in ((1, "mkdir"), (len(calls), "mkdir"))
             n = assert_whole(home, 4, 4)
         assert failed == os.strerror(code)
         assert not list(home.glob(".tmp-*"))
@@ -185,6 +187,48 @@ def test_a_process_that_dies_at_any_call_harms_nothing(
         assert step(Store(home, TOKENIZER)) == n + 1
         assert_whole(home, n + 1, n + 1)
         assert not list(home.glob(".tmp-*"))
+
+
+def test_a_merge_that_fails_or_dies_at_any_call_harms_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spare = tmp_path / "eight"
+    store = Store(spare, TOKENIZER)
+    for number in range(8):
+        gone = [f"g{number - 1}"] if number % 3 == 1 else []
+        commit(store, [*group(number), *group(100 + number)], gone)
+    rows = {k: v for k, v in contents(store.open()).items() if k != "facts"}
+    copied = Store(copy(spare, tmp_path), TOKENIZER)
+    with failing(monkeypatch, -1, lambda: None) as calls:
+        assert copied.merge(contextlib.nullcontext)
+    assert calls.count("rename") == 2
+    for at in range(1, len(calls) + 1):
+        home = copy(spare, tmp_path)
+
+        def work(home: Path = home, at: int = at) -> None:
+            with failing(monkeypatch, at, lambda: os._exit(9)):
+                Store(home, TOKENIZER).merge(contextlib.nullcontext)
+
+        def fail() -> NoReturn:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        if at % 2:
+            pid = in_child(work)
+            assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 9
+        else:
+            # Folders that are there already are made in vain, and the sweeping can wait.
+            harmless = contextlib.suppress(IndexUnwritable)
+            seen = harmless if calls[at - 1] == "mkdir" else pytest.raises(IndexUnwritable)
+            with failing(monkeypatch, at, fail), seen:
+                Store(home, TOKENIZER).merge(contextlib.nullcontext)
+        fresh = Store(home, TOKENIZER)
+        assert {k: v for k, v in contents(fresh.open()).items() if k != "facts"} == rows
+        assert fresh.verify() == []
+        commit(fresh)
+        assert not [p for p in home.iterdir() if p.name.startswith((".tmp-", ".merge-"))]
+        fresh.merge(contextlib.nullcontext)
+        assert len(fresh.open().views) == 1
+        assert {k: v for k, v in contents(fresh.open()).items() if k != "facts"} == rows
 
 
 def test_short_writes_are_continued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -270,7 +314,7 @@ def test_damage_to_any_file_is_found_and_never_served(
     whole.append(contents(commit(store, [*group(3, 9), *group(4, 9), *group(5, 9), *group(6, 9)])))
     whole.append(contents(commit(store, [], ["g3"])))
     shutil.copytree(home, spare)
-    files = [p.relative_to(home) for p in home.rglob("*") if p.is_file()]
+    files = [p.relative_to(home) for p in home.rglob("*") if p.is_file() and p.suffix != ".lock"]
     assert any(p.name.startswith("dead-") for p in files)
     for file in files:
         shutil.rmtree(home)

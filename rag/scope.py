@@ -1,0 +1,92 @@
+"""Which articles a question may be answered from, worked out once for a generation of the index."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from index.snapshot import Snapshot
+from rag.corpus import Corpus
+from rag.types import Coverage, Evidence, Filters, Passage
+
+KEPT = 64
+"""Sets of filters whose scopes are kept: a reader asks several questions with the same ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What is searched. Equal filters on one generation give the same object.
+
+    Attributes:
+        articles: ids; None: every article there is.
+        places: the articles to search by language; None: every article there is.
+        languages: the ids of the articles of each language, whatever the filters.
+        passages: how many there are in it.
+        earliest: the articles' first date, ISO 8601, None where none is dated.
+        latest: their last.
+    """
+
+    articles: frozenset[str] | None
+    places: Mapping[str, frozenset[str] | None]
+    languages: Mapping[str, frozenset[str]]
+    passages: int
+    earliest: str | None
+    latest: str | None
+
+    def language(self, passage: Passage, otherwise: str) -> str:
+        """The language of a passage's article; `otherwise` for one added a moment ago."""
+        if len(self.languages) == 1:
+            return next(iter(self.languages))
+        held = (k for k, ids in self.languages.items() if passage.article_id in ids)
+        return next(held, otherwise)
+
+    def coverage(self, evidence: tuple[Evidence, ...]) -> Coverage:
+        """What was searched, and the passages that came nearest."""
+        nearest = tuple(e.passage.id for e in evidence[:3])
+        return Coverage(self.passages, self.earliest, self.latest, nearest)
+
+
+class Scopes:
+    """Keeps the scopes of the newest generation asked about. Threads may share it."""
+
+    def __init__(self, corpus: Corpus) -> None:
+        """Nothing is read yet."""
+        self._corpus = corpus
+        self._lock = threading.Lock()
+        self._generation = -1
+        self._languages: Mapping[str, frozenset[str]] = {}
+        self._held: OrderedDict[Filters, Scope] = OrderedDict()
+
+    def of(self, snapshot: Snapshot, filters: Filters | None) -> Scope:
+        """What some filters let through.
+
+        An article deleted since the generation was written may be in it still; its passages are
+        not in the corpus any more, so nothing of it is found.
+        """
+        chosen = filters or Filters()
+        with self._lock:
+            if self._generation != snapshot.generation:
+                self._languages = self._corpus.languages()
+                self._generation = snapshot.generation
+                self._held.clear()
+            scope = self._held.pop(chosen, None) or self._made(snapshot, chosen)
+            self._held[chosen] = scope
+            if len(self._held) > KEPT:
+                self._held.popitem(last=False)
+            return scope
+
+    def _made(self, snapshot: Snapshot, filters: Filters) -> Scope:
+        languages = self._languages
+        ids = self._corpus.select(filters)
+        places: dict[str, frozenset[str] | None]
+        if ids is None:
+            alone = len(languages) == 1
+            places = {k: None if alone else own for k, own in languages.items()}
+            return Scope(None, places, languages, snapshot.size, *self._corpus.dates())
+        chosen = frozenset(ids)
+        both = {k: chosen & own for k, own in languages.items()}
+        places = {k: own for k, own in both.items() if own}
+        count = self._corpus.count_passages(chosen)
+        return Scope(chosen, places, languages, count, *self._corpus.dates(chosen))
