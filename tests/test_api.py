@@ -1,4 +1,6 @@
+import asyncio
 import json
+import socket
 import threading
 
 import pytest
@@ -212,3 +214,25 @@ def test_health(client, article_id):
     assert client.get("/healthz").json()["status"] == "ok"
     ready = client.get("/readyz").json()
     assert (ready["status"], ready["passages"]) == ("ready", 2)
+
+
+def test_answers_on_kept_connections_are_sent_at_once():
+    """Without TCP_NODELAY each would wait 40 ms for the client's acknowledgement."""
+    from api.server import _listen
+
+    async def flag(listening):
+        set_, got = asyncio.Event(), []
+
+        async def connected(reader, writer):
+            sock = writer.get_extra_info("socket")
+            got.append(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            writer.close()
+            set_.set()
+
+        async with await asyncio.start_server(connected, sock=listening):
+            _, writer = await asyncio.open_connection(*listening.getsockname()[:2])
+            await set_.wait()
+            writer.close()
+        return got
+
+    assert asyncio.run(flag(_listen("127.0.0.1", 0))) == [1]
