@@ -13,7 +13,8 @@ A line is an object with these fields; others are allowed, ignored and named in 
     meta_evidence          [{"article": label, "field": one of FIELDS}], where the answer rests on
                            an article's head
     joint                  whether the evidence stands at a column break of a newspaper page
-    history                [{"question", "answer", "article_ids"}], the turns before a follow-up
+    history                [{"question", "answer", "article_ids"}], the turns before a follow-up;
+                           without article_ids these are what the system cites for that turn
     draft                  true until a person has checked the line; drafts are asked and counted
 
 Gold articles: a JSON list of {"id": label, "title", "authors", "affiliations", "paragraphs"}.

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from eval.metrics import rank_scores
 from eval.score import Matcher, Ranking, Scores, answer_scores, rank
 from eval.target import QuestionFailed, Reply, Target
 from rag.errors import WenjuError
+from rag.types import Turn
 
 FORMAT = 1
 """Of the result file; raised whenever a measure is computed in another way."""
@@ -130,11 +131,25 @@ def _asked(
             pool.shutdown(cancel_futures=True)
 
 
+def _conversation(target: Target, history: Sequence[Turn]) -> list[Turn]:
+    """The turns before a question, each with the articles that the system cited for it.
+
+    A set seldom knows the system's own article ids; they come of asking the earlier questions too.
+    """
+    turns: list[Turn] = []
+    for turn in history:
+        if not turn.article_ids:
+            cited = target.ask(turn.question, turns).citations
+            turn = replace(turn, article_ids=tuple(dict.fromkeys(c.article_id for c in cited)))
+        turns.append(turn)
+    return turns
+
+
 def _ask(target: Target, case: Case) -> tuple[Reply | None, str]:
     try:
         if case.searched:
             return target.search(case.question), ""
-        return target.ask(case.question, case.history), ""
+        return target.ask(case.question, _conversation(target, case.history)), ""
     except WenjuError:
         raise
     except QuestionFailed as error:

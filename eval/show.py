@@ -105,7 +105,7 @@ def _measures_table(measured: Json) -> Table:
             found = measured["measures"][name]
             table.add_row(label, _number(found["mean"]), str(found["n"]))
     refusal = measured["refusal"]
-    for name in ("precision", "recall", "f1"):
+    for name in (n for n in ("precision", "recall", "f1") if refusal[n] is not None):
         table.add_row(f"refusal {name}", _number(refusal[name]), "")
     return table
 

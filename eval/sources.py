@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +108,10 @@ def _squad(path: Path) -> Source:
 
 
 def _dialogues(path: Path) -> CaseSet:
-    """Each follow-up with the turns before it as they should have been."""
+    """Each follow-up with the turns before it as they should have been.
+
+    The labels of their articles are not the archive's ids and are left to the system to tell.
+    """
     from eval import dialogues  # the pipeline with it
 
     cases = tuple(
@@ -118,7 +121,7 @@ def _dialogues(path: Path) -> CaseSet:
             follow.language,
             follow.kind if follow.accept else UNANSWERABLE,
             follow.accept,
-            history=follow.history,
+            history=tuple(replace(turn, article_ids=()) for turn in follow.history),
         )
         for follow in dialogues.read(path)
     )

@@ -24,6 +24,7 @@ from rag.errors import WenjuError
 from rag.generate import ChatModel, GenerationFailed
 from rag.pipeline import Pipeline
 from rag.prompts import count_tokens
+from rag.types import Turn
 
 CASES = [case(i) for i in range(20)]
 
@@ -105,6 +106,26 @@ def test_the_result_says_what_was_asked_of_what(tmp_path):
     text = (tmp_path / "r.json").read_text(encoding="utf-8")
     assert json.loads(text) == json.loads(json.dumps(found))
     assert sum(line.startswith('  {"id"') for line in text.splitlines()) == 4
+
+
+class Talking(Counting):
+    """Remembers the conversations it had."""
+
+    def __init__(self):
+        super().__init__()
+        self.heard = []
+
+    def ask(self, question, history=()):
+        self.heard.append((question, tuple(history)))
+        return super().ask(question, history)
+
+
+def test_earlier_turns_are_asked_for_the_articles_that_they_cite():
+    target = Talking()
+    history = (Turn("问题7", "答七。"), Turn("问题8", "答八。", ("known",)))
+    evaluate([case(9, history=history)], target, Matcher({}))
+    first = Turn("问题7", "答七。", ("a",))
+    assert target.heard == [("问题7", ()), ("问题9", (first, history[1]))]
 
 
 def test_no_curve_without_confidence():
