@@ -71,53 +71,56 @@ def rows(parts: Json) -> Iterator[Row]:
 def _encode(part: Json) -> Iterator[Row]:
     torch, served = part["timings"]["torch"], part["timings"]["served"]
     for label, key, aim in (
-        ("encode: one question, ms p50 (torch fp32)", "question", "5x"),
-        ("encode: one question, processor ms", "question_cpu", ""),
+        ("encode one question: ms p50", "question", "5x"),
+        ("encode one question: processor ms", "question_cpu", ""),
     ):
         a, b = 1e3 * served[key], 1e3 * torch[key]
-        yield Row(label, f"{a:.1f}", f"{b:.1f}", _times(b, a), aim)
+        yield Row(label, f"{a:.1f}", f"{b:.1f} torch", _times(b, a), aim)
     for label, key, aim in (
-        ("encode: paragraphs a second (torch fp32)", "passage", "4x"),
+        ("encode: paragraphs a second", "passage", "4x"),
         ("encode: paragraphs a processor second", "passage_cpu", ""),
     ):
         a, b = 1 / served[key], 1 / torch[key]
-        yield Row(label, f"{a:.1f}", f"{b:.1f}", _times(a, b), aim)
+        yield Row(label, f"{a:.1f}", f"{b:.1f} torch", _times(a, b), aim)
     for name, found in part.get("recall_at_1", {}).items():
         a, b = found["served"], found["torch"]
-        yield Row(f"encode: recall@1, {name}", f"{a:.3f}", f"{b:.3f}", f"{a - b:+.4f}", "-.003")
+        yield Row(
+            f"encode: recall@1, {name}", f"{a:.3f}", f"{b:.3f} torch", f"{a - b:+.4f}", "-.003"
+        )
 
 
 def _lexical(part: Json) -> Iterator[Row]:
     for one in part.values():
         engines = one["engines"]
         ours = engines["wenju"]
+        words = f"words of {one['passages']:,} passages"
         for name in (n for n in _PEERS if n in engines):
             peer = engines[name]
-            label = f"({_PEERS[name]}, {one['passages']:,} passages)"
-            for key in ("p50", "p95", "cpu"):
+            for key, what in (("p50", "ms p50"), ("p95", "ms p95"), ("cpu", "processor ms")):
                 a, b = ours["ms"][key], peer["ms"][key]
-                what = "processor ms" if key == "cpu" else f"ms {key}"
-                row = Row(f"words: {what} {label}", f"{a:.2f}", f"{b:.2f}", _times(b, a))
-                yield row
-            for key, what, unit in (
-                ("build_s", "build, s", 1.0),
-                ("memory", "memory, bytes a passage", 1.0),
-                ("disk", "disk, bytes a passage", 1.0),
+                yield Row(f"{words}: {what}", f"{a:.2f}", f"{b:.2f} {_PEERS[name]}", _times(b, a))
+            for key, what in (
+                ("build_s", "build, s"),
+                ("memory", "memory, bytes each"),
+                ("disk", "disk, bytes each"),
             ):
                 if key in ours and key in peer:
-                    a, b = unit * ours[key], unit * peer[key]
-                    yield Row(f"words: {what} {label}", f"{a:,.1f}", f"{b:,.1f}", _times(b, a))
+                    a, b = ours[key], peer[key]
+                    other = f"{b:,.1f} {_PEERS[name]}"
+                    yield Row(f"{words}: {what}", f"{a:,.1f}", other, _times(b, a))
         if ours.get("overlap") is not None:
-            yield Row("words: ten best shared with rank_bm25", f"{ours['overlap']:.3f}", "1")
+            yield Row(f"{words}: ten best shared", f"{ours['overlap']:.3f}", "1 rank_bm25")
 
 
 def _dense(part: Json) -> Iterator[Row]:
-    a, b = part["wenju"], part["faiss_flat"]
-    where = f"{part['rows']:,} {'real ' if part['only_real'] else ''}vectors, {part['kind']}"
+    ours, peer = part["wenju"], part["faiss_flat"]
+    label = f"{part['rows']:,} vectors ({part['kind']})"
     for key in ("p50", "p95"):
-        what = f"vectors: ms {key} (FAISS Flat; {where})"
-        yield Row(what, f"{a[key]:.2f}", f"{b[key]:.2f}", _times(b[key], a[key]))
-    yield Row("vectors: recall@10 of exact", f"{part['recall@10']:.4f}", "1", "", ".99")
+        a, b = ours[key], peer[key]
+        yield Row(f"{label}: ms {key}", f"{a:.2f}", f"{b:.2f} FAISS Flat", _times(b, a))
+    if part["recall@10"] is not None:
+        label = f"recall@10 among {part['recall_rows']:,} real vectors"
+        yield Row(label, f"{part['recall@10']:.4f}", "1 exact", "", ".99")
 
 
 def _search(part: Json) -> Iterator[Row]:
@@ -146,7 +149,7 @@ def _http(part: Json) -> Iterator[Row]:
 
 def _build(part: Json) -> Iterator[Row]:
     took, bare = part["corpus"]["wall_s"] + part["index"]["wall_s"], part["encoder"]["wall_s"]
-    yield Row("build: s, beside the encoder's own", f"{took:.1f}", f"{bare:.1f}")
+    yield Row("build: s", f"{took:.1f}", f"{bare:.1f} encoder")
     yield Row("build: share of the encoder's time", f"{part['all_share']:.1%}", aim="10 %")
     yield Row("build: share, index alone", f"{part['index_share']:.1%}")
     yield Row("build: share, processor time", f"{part['all_share_cpu']:.1%}")
@@ -156,28 +159,27 @@ def _open(part: Json) -> Iterator[Row]:
     total = part["total"]
     yield Row("start to first answer: s", f"{total['wall_s']:.2f}", aim="2")
     yield Row("start to first answer: processor s", f"{total['cpu_s']:.2f}")
-    took = part["steps"].items()
-    steps = ", ".join(f"{k} {s['wall_s']:.2f} ({s['cpu_s']:.2f})" for k, s in took)
-    yield Row("  its steps (processor)", steps)
+    for name, step in part["steps"].items():
+        yield Row(f"  {name}: s, processor s", f"{step['wall_s']:.2f}, {step['cpu_s']:.2f}")
 
 
 def _memory(part: Json) -> Iterator[Row]:
     held = part["memory"]
     scale = _PER / part["passages"] / 1e6
-    grown = {
-        kind: (held["searches"][kind] - held["model"][kind]) * scale for kind in ("anon", "file")
-    }
-    label = f"memory: MB a {_PER:,} passages after {part['searches']} searches"
-    yield Row(f"{label}, own + mapped", f"{grown['anon']:.0f} + {grown['file']:.0f}", aim="250")
-    whole = {k: v / 1e6 for k, v in held["searches"].items()}
-    yield Row("memory: MB of the whole process", f"{whole['anon']:.0f} + {whole['file']:.0f}")
-    before = {k: v / 1e6 for k, v in held["model"].items()}
-    yield Row("  of it before the index", f"{before['anon']:.0f} + {before['file']:.0f}")
+    own, mapped = (
+        (held["searches"][kind] - held["model"][kind]) * scale for kind in ("anon", "file")
+    )
+    yield Row(
+        f"memory a {_PER:,} passages: MB, own + mapped", f"{own:.0f} + {mapped:.0f}", aim="250"
+    )
+    for kind, label in (("anon", "own"), ("file", "mapped")):
+        grown = ", ".join(f"{at[kind] / 1e6:.0f}" for at in held.values())
+        yield Row(f"  {label} MB after {', '.join(held)}", grown)
     disk = part["disk"]
     yield Row("disk: bytes a passage", f"{sum(disk.values()):,.0f}")
-    most = ", ".join(f"{name} {size:,.0f}" for name, size in list(disk.items())[:4])
-    yield Row("  of it", most)
-    yield Row("disk: bytes a passage, vectors kept", f"{part['disk_vectors']:,.0f}")
+    for name, size in list(disk.items())[:6]:
+        yield Row(f"  {name}", f"{size:,.0f}")
+    yield Row("  vectors kept by text, beside the archive", f"{part['disk_vectors']:,.0f}")
 
 
 def _add(part: Json) -> Iterator[Row]:
