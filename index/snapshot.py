@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -250,6 +250,31 @@ class Snapshot:
             missing &= ~held
         if missing.any():
             raise KeyError(ids[int(np.flatnonzero(missing)[0])])
+
+    def known(self, tokens: Iterable[str]) -> frozenset[str]:
+        """Those of some tokens that stand in a row, a deleted one too."""
+        wanted = list(dict.fromkeys(tokens))
+        encoded = _encoded(wanted)
+        there = [v.segment.columns.vocabulary.locate(encoded) >= 0 for v in self.views]
+        found = np.any(there, axis=0) if there and wanted else np.zeros(len(wanted), np.bool_)
+        return frozenset(token for token, here in zip(wanted, found, strict=True) if here)
+
+    def beginning(self, prefix: str, shortest: int, longest: int) -> list[str]:
+        """The tokens that begin so, of so many bytes in UTF-8, in the order of code points."""
+        found: set[bytes] = set()
+        for view in self.views:
+            vocabulary = view.segment.columns.vocabulary
+            there = vocabulary.beginning(prefix.encode(), shortest, longest)
+            found.update(vocabulary[int(place)] for place in there)
+        return [token.decode("utf-8", "surrogatepass") for token in sorted(found)]
+
+    def holding(self, part: str, most: int) -> list[str]:
+        """Tokens, at most `most`, that hold a part; the first ones by their code points."""
+        found: set[bytes] = set()
+        for view in self.views:
+            vocabulary = view.segment.columns.vocabulary
+            found.update(vocabulary[int(i)] for i in vocabulary.holding(part.encode())[:most])
+        return [token.decode("utf-8", "surrogatepass") for token in sorted(found)[:most]]
 
     def stats(self) -> dict[str, object]:
         """Figures for a person who looks after the index."""

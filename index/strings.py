@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
@@ -49,6 +50,24 @@ class Strings(Sequence[bytes]):
         """The place of a string, or -1."""
         place = bisect_left(self, value)
         return place if place < len(self) and self[place] == value else -1
+
+    def beginning(self, prefix: bytes, shortest: int, longest: int) -> NDArray[np.int64]:
+        """The places of the strings that begin so and have so many bytes."""
+        # No byte of UTF-8 is 255.
+        first, last = bisect_left(self, prefix), bisect_left(self, prefix + b"\xff")
+        if first == last:
+            return np.empty(0, np.int64)
+        before = int(self.ends[first - 1]) if first else 0
+        sizes = np.diff(self.ends[first:last], prepend=before)
+        return first + np.flatnonzero((sizes >= shortest) & (sizes <= longest))
+
+    def holding(self, part: bytes) -> NDArray[np.int64]:
+        """The places of the strings that hold a part, by one look through all bytes."""
+        found = [match.start() for match in re.finditer(re.escape(part), self.data.tobytes())]
+        places = np.searchsorted(self.ends, np.array(found, np.int64), side="right")
+        # A match that runs over the end of a string is no match.
+        whole = np.array(found, np.int64) + len(part) <= self.ends[places]
+        return np.unique(places[whole])
 
     def locate(self, values: Collection[bytes]) -> NDArray[np.int64]:
         """The place of each string, -1 for those that are not here; one after the other."""

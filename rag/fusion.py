@@ -15,18 +15,30 @@ RANK_CONSTANT = 60
 """The constant of reciprocal rank fusion, as in its paper."""
 
 
+_BOUNDS: Mapping[str, tuple[float | None, float | None]] = {
+    "lexical": (0.0, None),  # BM25 has a true zero: no word in common
+    "exact": (0.0, 1.0),
+}
+"""Signals that are not scaled from the worst candidate to the best."""
+
+
 def _weights() -> dict[str, float]:
     """Where question and archive are of one language.
 
-    Words are the sharpest evidence there. One sentence that fits says more than a paragraph's
-    average: across languages that brings .007, within one it changes nothing.
+    One sentence that fits says more than a paragraph's average, and words are as sharp: of XQuAD
+    zh, en, CMRC and DRCD (1,190 questions each) .9695 come first so, .9683 with "dense" at 1; from
+    .5 to .75 all rank alike. What is quoted, counted or dated brings .004 on XQuAD zh, .003 on
+    DRCD and nothing on the others; weights from .75 to 1.5 rank alike.
     """
-    return {"dense": 1.0, "sentence": 1.5, "lexical": 1.5}
+    return {"dense": 0.75, "sentence": 1.5, "lexical": 1.5, "exact": 1.0}
 
 
 def _across() -> dict[str, float]:
-    """Where they are not: a dictionary is less sure of the words than the text."""
-    return _weights() | {"lexical": 1.0}
+    """Where they are not: a dictionary is less sure of the words than the text.
+
+    Numbers that match say less too, since units do not: "exact" costs .002 at 1, .001 at .5.
+    """
+    return {"dense": 1.0, "sentence": 1.5, "lexical": 1.0, "exact": 0.5}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +85,9 @@ def fuse(
     for name, scores in signals.items():
         if not scores:
             continue
-        low, high = min(scores.values()), max(scores.values())
-        if name == "lexical":
-            low = 0.0  # BM25 has a true zero: no word in common
+        lowest, highest = _BOUNDS.get(name, (None, None))
+        low = min(scores.values()) if lowest is None else lowest
+        high = max(scores.values()) if highest is None else highest
         width = high - low
         for key, score in scores.items():
             scaled = (score - low) / width if width > 0 else 1.0

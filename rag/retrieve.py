@@ -5,7 +5,9 @@ The signals, which `rag.fusion` makes one score of:
 - "dense": the cosine of the question's and the passage's vector;
 - "sentence": the best cosine of the question and one sentence of the passage, because a short
   answer in a long paragraph hardly moves the paragraph's own vector;
-- "lexical": BM25 over jieba's words, and over their translations where languages differ.
+- "lexical": BM25 over jieba's words, and over their translations where languages differ;
+- "exact": the quotations, names, numbers and dates of the question (`rag.exact`), looked for in the
+  best of what the others found.
 
 Where question and archive are not all of one language, vectors are compared without the mean of
 their language (`rag.centre`), candidates are taken from each language by itself, and what one
@@ -24,13 +26,18 @@ from index.snapshot import Snapshot
 from rag import terms
 from rag.centre import Centres, Vector, centred
 from rag.corpus import Corpus
+from rag.exact import Candidate, exact, named
 from rag.fusion import Method
 from rag.language import language_of
 from rag.scope import Scope
-from rag.types import Evidence, Passage, Question
+from rag.spelling import mended
+from rag.types import Article, Evidence, Passage, Question
 
 CANDIDATES = 50
 """Hits taken from each index and language: the right passage is nearly always among so many."""
+
+READ = 20
+"""Passages that are looked through for what the question names; 10 and 40 rank alike."""
 
 NEIGHBOURS = 10
 """Candidates whose mean cosine says how near a whole language lies to the question, as in CSLS
@@ -85,11 +92,7 @@ def retrieve(
     for groups in places.values():
         hits = source.snapshot.dense(vector, CANDIDATES, groups)
         found.update(dict.fromkeys(hit.id for hit in hits))
-    words = (
-        terms.translated(question.text, asked, source.tokens)
-        if across and method.translated
-        else terms.plain(question.text, source.tokens)
-    )
+    words = _words(question.text, asked if across and method.translated else None, source)
     lexical = {
         hit.id: hit.score
         for hit in source.snapshot.terms(words, CANDIDATES * max(len(places), 1), scope.articles)
@@ -110,32 +113,61 @@ def retrieve(
         if method.evened:
             compared = (_evened(compared[0], languages), _evened(compared[1], languages))
     dense, sentence = (dict(zip(keys, map(float, column), strict=True)) for column in compared)
-    fused = method.fused({"dense": dense, "sentence": sentence, "lexical": lexical}, across)
+    by_name = {"dense": dense, "sentence": sentence, "lexical": lexical}
+    fused = method.fused(by_name, across)
+    best = _best(fused)[: max(top_k, READ)]
+    articles = source.corpus.get_many([passages[key].article_id for key in best])
+    by_name["exact"] = _exact(question.text, best[:READ], passages, articles)
+    # What is held exactly moves a passage up; how sure the ranks are, the others say.
+    ranked = _best(method.fused(by_name, across))
+    fused = dict(zip(ranked, sorted(fused.values(), reverse=True), strict=True))
     signals = {
         key: {"dense": float(raw[0][i]), "sentence": float(raw[1][i])}
-        | ({"lexical": lexical[key]} if key in lexical else {})
+        | {name: by_name[name][key] for name in ("lexical", "exact") if key in by_name[name]}
         for i, key in enumerate(keys)
     }
-    return _evidence(fused, signals, passages, source.corpus, top_k)
+    # An article that is missing was deleted between the two reads.
+    left = [key for key in ranked if passages[key].article_id in articles][:top_k]
+    return [
+        Evidence(passages[key], articles[passages[key].article_id], rank, fused[key], signals[key])
+        for rank, key in enumerate(left, 1)
+    ]
 
 
-def _evidence(
-    fused: Mapping[str, float],
-    signals: Mapping[str, Mapping[str, float]],
+def _words(question: str, language: str | None, source: Source) -> list[terms.Term]:
+    """What the keyword search looks for; with translations where the language is given."""
+    words = (
+        terms.translated(question, language, source.tokens)
+        if language
+        else terms.plain(question, source.tokens)
+    )
+    return mended(question, words, source.snapshot, source.tokens)
+
+
+def _best(fused: Mapping[str, float]) -> list[str]:
+    """Ids, best first; equal scores by id."""
+    return sorted(fused, key=lambda key: (-fused[key], key))
+
+
+def _exact(
+    question: str,
+    keys: Sequence[str],
     passages: Mapping[str, Passage],
-    corpus: Corpus,
-    top_k: int,
-) -> list[Evidence]:
-    """The best passages with their articles; equal scores by id."""
-    best = sorted(fused, key=lambda key: (-fused[key], key))[:top_k]
-    articles = corpus.get_many([passages[key].article_id for key in best])
-    evidence: list[Evidence] = []
-    for key in best:
-        article = articles.get(passages[key].article_id)
-        if article is not None:  # else deleted between the two reads
-            rank = len(evidence) + 1
-            evidence.append(Evidence(passages[key], article, rank, fused[key], signals[key]))
-    return evidence
+    articles: Mapping[str, Article],
+) -> dict[str, float]:
+    """How much of what the question names each passage holds; absent are those that hold none."""
+    candidates = [
+        Candidate(
+            passages[key].text,
+            (article.title or "", *article.authors, *article.affiliations),
+            article.published,
+        )
+        for key in keys
+        if (article := articles.get(passages[key].article_id))
+    ]
+    known = [key for key in keys if passages[key].article_id in articles]
+    scores = exact(named(question), candidates)
+    return {key: score for key, score in zip(known, scores, strict=True) if score > 0}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,15 +6,32 @@ when a file is read, and never rewritten. A quote is always a slice of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 Vectors = Callable[[Sequence[str]], NDArray[np.float32]]
 """Texts to vectors: float32, (n, dim), rows of length 1."""
+
+
+class Vocabulary(Protocol):
+    """The words of an archive's index, as its tokeniser cuts them."""
+
+    def known(self, tokens: Iterable[str]) -> frozenset[str]:
+        """Those of some tokens that stand in the archive."""
+        ...
+
+    def beginning(self, prefix: str, shortest: int, longest: int) -> list[str]:
+        """The tokens that begin so, of so many bytes in UTF-8, in the order of code points."""
+        ...
+
+    def holding(self, part: str, most: int) -> list[str]:
+        """Tokens, at most so many, that hold a part."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -35,15 +35,24 @@ def test_a_weight_of_nothing_leaves_a_signal_out_but_keeps_what_it_found():
     assert fused == pytest.approx({"a": 0.0, "b": 0.0, "c": 1.0})
 
 
-SCORES = st.dictionaries(st.sampled_from("abcdef"), st.floats(0, 30, width=32))
+def scores(highest):
+    return st.dictionaries(st.sampled_from("abcdef"), st.floats(0, highest, width=32))
 
 
-@given(st.fixed_dictionaries({name: SCORES for name in Method().weights}), st.booleans())
+GIVEN = {name: scores(1 if name == "exact" else 30) for name in Method().weights}
+
+
+@given(st.fixed_dictionaries(GIVEN), st.booleans())
 def test_fused_scores_stand_between_0_and_1_whatever_the_order(signals, by_rank):
     method = Method(by_rank=by_rank)
     for across in (False, True):
         fused = method.fused(signals, across)
-        assert fused.keys() == {key for scores in signals.values() for key in scores}
+        assert fused.keys() == {key for found in signals.values() for key in found}
         assert all(-1e-9 <= score <= 1 + 1e-9 for score in fused.values())
-        turned = {name: dict(reversed(scores.items())) for name, scores in signals.items()}
+        turned = {name: dict(reversed(found.items())) for name, found in signals.items()}
         assert method.fused(turned, across) == pytest.approx(fused)
+
+
+def test_what_is_held_exactly_counts_from_0_to_1():
+    signals = {"dense": {"a": 0.8, "b": 0.9}, "exact": {"a": 0.5}}
+    assert fuse(signals, {"dense": 1.0, "exact": 1.0}) == pytest.approx({"a": 0.25, "b": 0.5})
