@@ -18,7 +18,7 @@ from eval.bench_archive import (
     make,
     vectors_of,
 )
-from eval.bench_clock import Timing, timed
+from eval.bench_clock import Timing, peak, timed
 from eval.bench_measure import spread
 from eval.bench_questions import question_of
 from eval.bench_vectors import Counted
@@ -56,10 +56,12 @@ def build(setup: Setup, archive: Archive, count: int, encoder: Encoder) -> Json:
     share = archive.characters / characters
     with tempfile.TemporaryDirectory(dir=setup.config.home, prefix="build-") as folder:
         config = replace(setup.config, home=Path(folder))
-        built = make(setup, encoder, config, count, source)
+        with peak() as most:
+            built = make(setup, encoder, config, count, source)
     if built.encoded:
         raise BenchFailed(f"{built.encoded} texts had no vector yet; run it again.")
-    return _beside(built, Timing(bare.wall * share, bare.cpu * share), characters)
+    row = _beside(built, Timing(bare.wall * share, bare.cpu * share), characters)
+    return row | {"peak_bytes": most[0]}
 
 
 def _beside(built: Built, bare: Timing, characters: int) -> Json:

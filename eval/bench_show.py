@@ -153,6 +153,7 @@ def _build(part: Json) -> Iterator[Row]:
     yield Row("build: share of the encoder's time", f"{part['all_share']:.1%}", aim="10 %")
     yield Row("build: share, index alone", f"{part['index_share']:.1%}")
     yield Row("build: share, processor time", f"{part['all_share_cpu']:.1%}")
+    yield Row("build: MB of the process at most", f"{part['peak_bytes'] / 1e6:,.0f}")
 
 
 def _open(part: Json) -> Iterator[Row]:

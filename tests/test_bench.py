@@ -26,7 +26,7 @@ from eval.bench_archive import (
     truly_encoded,
     vectors_of,
 )
-from eval.bench_clock import Timing
+from eval.bench_clock import Timing, memory, peak
 from eval.bench_lexical import overlap
 from eval.bench_measure import Lines, spread
 from eval.bench_questions import Deck, question_of, read_sets
@@ -83,6 +83,7 @@ def test_every_part_within_this_process_says_what_it_found(setup, tmp_path, caps
     assert parts["search"]["busy"]["n"] == 12
     assert parts["build"]["articles"] == 24
     assert parts["build"]["characters"] == report["settings"]["characters"]
+    assert parts["build"]["peak_bytes"] > 50e6
     added = parts["add"]
     assert (added["articles"], added["searchable"]) == (6, 6)
     assert added["passages"] >= 6
@@ -276,6 +277,16 @@ def test_spread_is_in_milliseconds():
     row = spread([Timing(n / 1000, 0.002) for n in range(1, 101)])
     assert (row["n"], row["p50"], row["p95"], row["p99"]) == (100, 50.0, 95.0, 99.0)
     assert (row["mean"], row["cpu"]) == (50.5, 2.0)
+
+
+def test_the_peak_is_that_of_the_work_alone():
+    np.ones(80_000_000 // 8).sum()
+    with peak() as idle:
+        pass
+    with peak() as busy:
+        np.ones(80_000_000 // 8).sum()
+    assert busy[0] - idle[0] > 70e6
+    assert abs(idle[0] - sum(memory().values())) < 20e6
 
 
 def test_every_question_of_many_clients_is_asked_once():
