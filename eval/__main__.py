@@ -52,7 +52,9 @@ def main() -> None:
     try:
         status = app(arguments, standalone_mode=True)
     except KeyboardInterrupt:
-        print("Interrupted; vectors made so far are kept.", file=sys.stderr)
+        print(
+            "Interrupted; what was done so far is kept: start it again to go on.", file=sys.stderr
+        )
         sys.exit(1)
     except (Exception, BrokenPipeError) as error:
         from eval.errors import BadSet
@@ -174,8 +176,8 @@ def run(
     )
     with progress_bars() as step:
         result = session.run(plan, step)
-    _deliver(result, out, as_json, show.show_run)
-    session.finish(plan)
+    session.keep(plan, result)
+    _deliver(result, None, as_json, show.show_run)
     if result["summary"]["all"]["failed"] == len(result["questions"]):
         first = result["questions"][0]["error"]
         print(f"eval: every question failed; the first: {first}", file=sys.stderr)

@@ -47,6 +47,9 @@ def _measured(outcomes: Sequence[Outcome]) -> Json:
         "refusal": refusal([o.case.answerable for o in outcomes], [o.refused for o in outcomes]),
         "ms": {"p50": percentile(times, 0.5), "p95": percentile(times, 0.95), "n": len(times)},
         "tokens": _tokens(outcomes),
+        "worded": sum(
+            o.reply is not None and bool(o.reply.receipt.get("written_by")) for o in outcomes
+        ),
     }
 
 

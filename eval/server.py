@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from eval.errors import TargetUnusable
-from eval.target import DEPTH, SEARCHED, Cited, QuestionFailed, Reply
+from eval.target import DEPTH, RECEIPT, SEARCHED, Cited, QuestionFailed, Reply
 from rag.types import Turn
 
 _PATIENCE = 120.0  # seconds until a server that does not answer has failed the question
@@ -118,7 +118,7 @@ class Server:
             citations=tuple(self._cited(c) for c in value["citations"]),
             passages=tuple(str(p["text"]) for p in value["passages"]),
             ms=ms,
-            receipt={k: receipt[k] for k in ("model", "generation") if k in receipt},
+            receipt={k: receipt[k] for k in RECEIPT if k in receipt},
         )
 
     def _cited(self, value: dict[str, Any]) -> Cited:

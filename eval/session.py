@@ -13,7 +13,7 @@ from eval.datasets import sample
 from eval.journal import Journal, beside
 from eval.judge import Judge, judged
 from eval.result import report
-from eval.run import Json, commit, evaluate
+from eval.run import Json, commit, evaluate, write
 from eval.score import Matcher
 from eval.server import Server
 from eval.sources import Source
@@ -104,9 +104,10 @@ def run(plan: Plan, progress: Progress | None) -> Json:
     return result
 
 
-def finish(plan: Plan) -> None:
-    """Forget the journal: the result file is written."""
+def keep(plan: Plan, result: Json) -> None:
+    """Write the result file, where one is named; then the journal is needed no more."""
     if plan.out:
+        write(plan.out, result)
         beside(plan.out).unlink(missing_ok=True)
 
 

@@ -85,7 +85,8 @@ def _show_more(report: Json) -> None:
     if tokens:
         _print(
             f"Tokens (estimated): {tokens['prompt']} sent, {tokens['reply']} written in "
-            f"{tokens['calls']} calls, {tokens['a_question']} a question"
+            f"{tokens['calls']} calls, {tokens['a_question']} a question; "
+            f"{report['summary']['all']['worded']} answers are in the model's words"
         )
     judge = report["judge"]
     if judge:

@@ -27,6 +27,9 @@ REFUSED = "no_evidence"
 SEARCHED = "searched"
 """The status of a reply that holds passages only."""
 
+RECEIPT = ("model", "generation", "written_by")
+"""What is kept of a system's receipt."""
+
 _LARGE = 5_000  # an archive of more articles is not read through to look for gold quotes
 
 
@@ -64,7 +67,8 @@ class Reply:
         text: the answer with its markers.
         passages: texts of the passages found, best first.
         ms: milliseconds from asking to having the answer.
-        receipt: generation and model, as the system gives them.
+        receipt: generation, model and the language model that worded the answer, if one did, as
+            the system gives them.
         tokens: what a language model was sent and said; None where there is none.
     """
 
@@ -218,7 +222,7 @@ def _reply(answer: Answer, ms: float, tokens: Tokens | None) -> Reply:
         ),
         passages=_texts(answer.evidence),
         ms=ms,
-        receipt={k: answer.receipt[k] for k in ("model", "generation") if k in answer.receipt},
+        receipt={k: answer.receipt[k] for k in RECEIPT if k in answer.receipt},
         tokens=tokens,
     )
 

@@ -204,6 +204,7 @@ def test_tokens_are_counted_by_question(tmp_path):
     outcomes = evaluate([case(1, question="全市建成多少个市级技术创新中心？")], target, Matcher({}))
     found = result([case(1)], outcomes)
     assert found["summary"]["all"]["tokens"]["calls"] == 1
+    assert found["summary"]["all"]["worded"] == 1
     assert found["summary"]["all"]["tokens"]["prompt"] == pytest.approx(sent, abs=8)  # the fence
     assert target.fingerprint()["language_model"] == "scripted"
     pipeline.close()
