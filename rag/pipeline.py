@@ -9,68 +9,49 @@ The corpus is the truth and the index its cache: whatever the two disagree about
 from __future__ import annotations
 
 import hashlib
-import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Generator as Yields
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from functools import lru_cache, partial
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from index.encode import Encoder, load_encoder
-from index.lock import WriterLock
+from index.encode import Encoder
 from index.snapshot import Snapshot
-from index.store import Store
-from index.tokens import Tokenizer, fold
-from index.vectors import VectorCache
+from index.tokens import fold
 from rag import (
     answer,
-    centre,
     cite,
     converse,
     examples,
     fusion,
     generate,
     indexing,
-    pages,
-    readers,
     reprints,
     rerank,
     retrieve,
     support,
     writing,
 )  # fmt: skip
-from rag.config import Config, ModelServer
-from rag.corpus import Corpus
-from rag.errors import ArchiveBusy, BadQuestion, HomeUnusable, NotFound, UnreadableFile
+from rag.archive import Archive
+from rag.config import Config
+from rag.errors import BadQuestion, NotFound
 from rag.indexing import Progress
 from rag.language import language_of
+from rag.models import Models
 from rag.scope import Scope, Scopes
 from rag.types import (
     Answer,
     Article,
-    Document,
     Evidence,
     FileReport,
     Filters,
     Question,
     Turn,
 )
-
-LOCK = "writer.lock"
-"""The file in the home that one writer at a time holds locked."""
-
-PATIENCE, LONG_PATIENCE = 2.0, 600.0
-"""Seconds to wait for another writer: for a person, and for work that nobody waits for. A merge
-holds the lock for some milliseconds only, which must not make an addition fail."""
-
-NO_TEXT = "holds no text that could be an article"
 
 EXAMPLES_FROM = 40
 """Articles, the newest, that example questions are drawn from."""
@@ -80,10 +61,6 @@ _FOLDED = 2
 
 ANSWER_EVIDENCE = 20
 """Passages that the answer is drawn from: more than are shown, for questions over many articles."""
-
-
-QUESTIONS_KEPT = 1_000
-"""Questions whose vectors are kept: readers ask again, with other filters or after a correction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,39 +96,14 @@ class Pipeline:
         method: fusion.Method | None = None,
     ) -> None:
         self.config = config
-        try:
-            config.home.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise HomeUnusable(config.home, error.strerror or str(error)) from error
-        self.corpus = Corpus(config.home / "corpus.sqlite")
-        self.tokenizer = Tokenizer(config.dictionary)
-        self.store = Store(config.home / "index", self.tokenizer)
-        self.vectors = VectorCache(config.home / "vectors.sqlite")
-        self.reprints = reprints.Reprints(config.home / "reprints.sqlite")
-        self._encoder = encoder
-        self._generator = generator
-        self._guard = threading.RLock()
+        self.models = Models(config, encoder, generator, reranker)
+        self.archive = Archive(config, self.models.encoder)
+        self.encoder, self.generator = self.models.encoder, self.models.generator
+        self.corpus, self.store = self.archive.corpus, self.archive.store
+        self.vectors, self.reprints = self.archive.vectors, self.archive.reprints
+        self.tokenizer = self.archive.tokenizer
         self._scopes = Scopes(self.corpus)
-        self._asked = lru_cache(maxsize=QUESTIONS_KEPT)(self._vector)
-        self._centres: centre.Centres | None = None
-        self._reranker = reranker
         self._method = method
-
-    def encoder(self) -> Encoder:
-        """The embedding model, loaded when it is first needed."""
-        with self._guard:
-            if self._encoder is None:
-                self._encoder = load_encoder(
-                    self.config.model, cache_dir=self.config.cache, threads=self.config.threads
-                )
-            return self._encoder
-
-    def generator(self) -> generate.Generator | None:
-        """The language model, if one is configured."""
-        with self._guard:
-            if self._generator is None and self.config.generator is not None:
-                self._generator = generate.ChatModel(self.config.generator)
-            return self._generator
 
     def snapshot(self) -> Snapshot:
         """The newest generation of the index, also when another process has written it."""
@@ -161,20 +113,7 @@ class Pipeline:
         """Close the files."""
         self.corpus.close()
 
-    @contextmanager
-    def _writing(self, wait: float = PATIENCE) -> Iterator[None]:
-        """Be the only one who writes to this home; `wait`: seconds to wait for it."""
-        lock = WriterLock(self.config.home / LOCK, wait)
-        try:
-            lock.__enter__()
-        except OSError as error:
-            raise HomeUnusable(self.config.home, error.strerror or str(error)) from error
-        try:
-            yield
-        finally:
-            lock.__exit__(None, None, None)
-
-    # An article's path
+    # An article's path: see `rag.archive` for the arguments and errors.
 
     def add(
         self,
@@ -184,130 +123,36 @@ class Pipeline:
         restore: bool = False,
         progress: Progress | None = None,
     ) -> list[FileReport]:
-        """Add files and folders; every file is reported, whatever became of it.
-
-        Args:
-            paths: files, and folders to walk.
-            kind: "page", "article" or "articles" where it is known; None to recognise it.
-            restore: bring back articles that had been deleted.
-            progress: called as the work goes on.
-
-        Raises:
-            ArchiveBusy: another process is writing to this home.
-        """
-        files, reports = readers.find_files(paths)
-        with self._writing():
-            for number, path in enumerate(files, 1):
-                read = partial(readers.read_path, path)
-                reports.append(self._put(str(path), read, kind, restore))
-                if progress:
-                    progress("read", number, len(files))
-            self.sync(progress)
-        self.tidy()
-        return [self._counted(r) for r in reports]
+        """Add files and folders; every file is reported, whatever became of it."""
+        return self.archive.add(paths, kind=kind, restore=restore, progress=progress)
 
     def add_upload(
         self, name: str, data: bytes, *, kind: str | None = None, restore: bool = False
     ) -> FileReport:
-        """Add one file by its name and content.
-
-        Raises:
-            ArchiveBusy: another process is writing to this home.
-        """
-        with self._writing():
-            report = self._put(name, lambda: readers.read_bytes(name, data), kind, restore)
-            self.sync()
-        return self._counted(report)
+        """Add one file by its name and content."""
+        return self.archive.add_upload(name, data, kind=kind, restore=restore)
 
     def preview(
         self, name: str, data: bytes, kind: str | None = None
     ) -> tuple[FileReport, tuple[Article, ...]]:
-        """What `add_upload` would read from a file; nothing is stored.
-
-        Returns:
-            A report whose outcome is "preview" or "failed", and the articles as they were read.
-        """
-        try:
-            document = readers.read_bytes(name, data)
-            articles = tuple(pages.articles(document, kind=kind))
-        except UnreadableFile as error:
-            return FileReport(name, "failed", reason=error.reason), ()
-        if not articles:
-            return FileReport(name, "failed", reason=NO_TEXT), ()
-        return FileReport(document.uri, "preview", notices=_notices(document)), articles
-
-    def _put(
-        self, uri: str, read: Callable[[], Document], kind: str | None, restore: bool
-    ) -> FileReport:
-        """Read one file and hold its articles; a file that cannot be read becomes a report."""
-        try:
-            document = read()
-            if kind:  # the same bytes read in another way are another document
-                stamp = f"{kind}:{document.content_hash}"
-                document = replace(document, content_hash=stamp)
-            held = self.corpus.unchanged(document.uri, document.content_hash)
-            if held is not None and not restore:
-                return FileReport(document.uri, "unchanged", held)
-            articles = pages.articles(document, kind=kind)
-        except UnreadableFile as error:
-            return FileReport(uri, "failed", reason=error.reason)
-        if not articles:
-            return FileReport(uri, "failed", reason=NO_TEXT)
-        put = self.corpus.put(document, articles, now=_now(), restore=restore)
-        notices = _notices(document)
-        if put.kept_out:
-            notices += ("deleted articles were kept out; --restore brings them back",)
-        return FileReport(document.uri, put.outcome, put.articles, notices=notices)
-
-    def _counted(self, report: FileReport) -> FileReport:
-        return replace(report, passages=self.corpus.count_passages(report.articles))
+        """What `add_upload` would read from a file; nothing is stored."""
+        return self.archive.preview(name, data, kind)
 
     def delete(self, article_id: str) -> None:
-        """Take an article out of the corpus and the index.
-
-        Raises:
-            NotFound: there is no such article.
-            ArchiveBusy: another process is writing to this home.
-        """
-        with self._writing():
-            self.corpus.delete(article_id, now=_now())
-            self.sync()
+        """Take an article out of the corpus and the index."""
+        self.archive.delete(article_id)
 
     def sync(self, progress: Progress | None = None) -> int:
-        """Make the index hold just what the corpus holds; the caller has the writer lock.
-
-        Returns:
-            How many passages were added.
-        """
-        self.reprints.sync(self.corpus)
-        return indexing.sync(self.corpus, self.store, self.encoder, self.vectors, progress)
+        """Make the index hold just what the corpus holds; the caller has the writer lock."""
+        return self.archive.sync(progress)
 
     def rebuild(self, progress: Progress | None = None) -> int:
-        """Make the index anew from the corpus, under the model configured now.
-
-        Returns:
-            How many passages it holds.
-        """
-        encoder = self.encoder()
-        with self._writing():
-            ids = sorted(self.corpus.ids())
-            batches = indexing.batches(ids, self.corpus, encoder, self.vectors, progress)
-            snapshot = self.store.rebuild(batches, model=encoder.fingerprint)
-            self.reprints.sync(self.corpus)
-        self.tidy()
-        return snapshot.size
+        """Make the index anew from the corpus, under the model configured now."""
+        return self.archive.rebuild(progress)
 
     def tidy(self) -> bool:
-        """Merge small segments of the index, beside readers and writers; see `Store.merge`.
-
-        Returns:
-            Whether anything was merged; False also where another process writes all the time, or
-            merges: the next call does it.
-        """
-        try:
-            return self.store.merge(lambda: self._writing(LONG_PATIENCE))
-        except ArchiveBusy:
-            return False
+        """Merge small segments of the index, beside readers and writers."""
+        return self.archive.tidy()
 
     # A question's path
 
@@ -371,7 +216,7 @@ class Pipeline:
         text = self.checked(question)
         clock = _Clock()
         yield Event(status="retrieve")
-        writer = self._writer(mode)
+        writer = self.models.writer(mode)
         standalone = converse.standalone(text, history, self._article)
         if writer:
             standalone = writer.stand_alone(text, standalone, history)
@@ -455,12 +300,7 @@ class Pipeline:
     def _encoded(self, text: str, snapshot: Snapshot) -> Question:
         encoder = self.encoder()
         indexing.check_model(snapshot, encoder)
-        return Question(text, self._asked(text))
-
-    def _vector(self, text: str) -> NDArray[np.float32]:
-        vector: NDArray[np.float32] = self.encoder().encode_queries([text])[0]
-        vector.setflags(write=False)  # it is kept, and handed to whoever asks the same
-        return vector
+        return Question(text, self.models.question(text))
 
     def _retrieve(
         self, question: Question, snapshot: Snapshot, scope: Scope, top_k: int
@@ -470,41 +310,18 @@ class Pipeline:
             self.corpus,
             scope,
             self.tokenizer.query_tokens,
-            self.centres,
+            self.models.centres,
         )
         depth = max(_FOLDED * top_k, rerank.DEPTH)
         found = retrieve.retrieve(question, source, top_k=depth, method=self._method)
         families = self.reprints.families(list({e.article.id for e in found}))
-        reranker = self.reranker()
+        reranker = self.models.reranker()
         if reranker:
             found = rerank.rerank(question.text, found, reranker)
         return tuple(reprints.folded(found, families, top_k))
 
-    def reranker(self) -> rerank.Reranker | None:
-        """The second stage, loaded when it is first needed; None where none is configured."""
-        with self._guard:
-            if self._reranker is None and self.config.reranker is not None:
-                self._reranker = rerank.CrossEncoderReranker(self.config.reranker)
-            return self._reranker
-
-    def centres(self) -> centre.Centres:
-        """The means of the encoder's vectors by language, loaded when they are first needed."""
-        encoder = self.encoder()
-        with self._guard:
-            if self._centres is None:
-                self._centres = centre.load_centres(encoder, self.config.cache)
-            return self._centres
-
     def _sentence_vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
         return self.vectors.encode(self.encoder(), texts)
-
-    def _writer(self, mode: str) -> writing.Writer | None:
-        """The language model with the time that it has for this question."""
-        generator = self.generator() if mode == "auto" else None
-        if generator is None:
-            return None
-        server = self.config.generator or ModelServer("", generator.name)
-        return writing.Writer(generator, server, time.monotonic() + server.timeout)
 
     def _tools(self) -> answer.Tools:
         return answer.Tools(
@@ -549,13 +366,3 @@ def _receipt(snapshot: Snapshot, evidence: Sequence[Evidence]) -> dict[str, obje
             e.passage.id: hashlib.sha256(e.passage.text.encode()).hexdigest() for e in evidence
         },
     }
-
-
-def _notices(document: Document) -> tuple[str, ...]:
-    """What the reader left out or guessed."""
-    said = document.metadata.get("notices", ())
-    return (said,) if isinstance(said, str) else tuple(said)
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
