@@ -49,11 +49,12 @@ class CrossEncoderReranker:
         Raises:
             ModelUnavailable: it cannot be loaded, or does not give one score a pair.
         """
+        from safetensors import SafetensorError
         from sentence_transformers import CrossEncoder
 
         try:
             self._model = CrossEncoder(name, device="cpu")
-        except (OSError, ValueError, RuntimeError) as error:
+        except (OSError, ValueError, RuntimeError, SafetensorError) as error:
             raise ModelUnavailable(
                 f"The reranker {name} cannot be loaded ({error}); "
                 "set WENJU_RERANKER to a hub id or folder of a CrossEncoder, or leave it out."

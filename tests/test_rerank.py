@@ -64,6 +64,79 @@ def test_a_folder_without_a_model_is_an_error_that_says_what_to_do(tmp_path):
         CrossEncoderReranker(str(tmp_path))
 
 
+@pytest.fixture(scope="module")
+def cross_encoder(tmp_path_factory):
+    """Makes a CrossEncoder as small as one can be, with random weights, in a folder."""
+    import torch
+    from sentence_transformers import CrossEncoder
+    from transformers import BertConfig, BertForSequenceClassification, BertTokenizerFast
+
+    def made(labels):
+        folder = tmp_path_factory.mktemp("cross-encoder")
+        characters = sorted(set("实验室在重庆湖边没有房子只很长的路题哪里，。"))
+        vocabulary = folder / "vocab.txt"
+        vocabulary.write_text(
+            "\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *characters]), "utf-8"
+        )
+        torch.manual_seed(0)
+        shape = BertConfig(
+            vocab_size=5 + len(characters),
+            hidden_size=16,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            intermediate_size=32,
+            max_position_embeddings=64,
+            num_labels=labels,
+        )
+        BertForSequenceClassification(shape).save_pretrained(folder)
+        BertTokenizerFast(vocab_file=str(vocabulary), model_max_length=64).save_pretrained(folder)
+        CrossEncoder(str(folder), device="cpu")  # it can be loaded as it is
+        return folder
+
+    return made
+
+
+@pytest.mark.slow
+def test_a_real_cross_encoder_is_loaded_by_its_setting(cross_encoder, tmp_path):
+    from fakes import HashingEncoder
+
+    from rag.config import Config
+    from rag.pipeline import Pipeline
+
+    folder = cross_encoder(1)
+    file = tmp_path / "a.md"
+    file.write_text(
+        "---\ntitle: 题\n---\n\n实验室在重庆。\n\n湖边没有房子，只有很长的路。\n", "utf-8"
+    )
+    config = Config(home=tmp_path / "home", cache=tmp_path / "cache", reranker=str(folder))
+    pipeline = Pipeline(config, HashingEncoder())
+    try:
+        pipeline.add([file])
+        found = pipeline.search("实验室在哪里")
+    finally:
+        pipeline.close()
+    texts = [f"题\n{e.passage.text}" for e in found]
+    alone = CrossEncoderReranker(str(folder)).scores("实验室在哪里", texts)
+    assert alone.dtype == np.float32
+    assert [e.signals["rerank"] for e in found] == pytest.approx(alone.tolist(), abs=1e-4)
+    assert list(alone) == sorted(alone, reverse=True)
+    assert len(set(alone.tolist())) == 2  # it does tell them apart
+
+
+@pytest.mark.slow
+def test_one_with_several_outputs_is_refused(cross_encoder):
+    with pytest.raises(ModelUnavailable, match="gives 3 scores a pair"):
+        CrossEncoderReranker(str(cross_encoder(3)))
+
+
+@pytest.mark.slow
+def test_a_damaged_one_is_refused(cross_encoder):
+    folder = cross_encoder(1)
+    (folder / "model.safetensors").write_bytes(b"no weights")
+    with pytest.raises(ModelUnavailable, match="WENJU_RERANKER"):
+        CrossEncoderReranker(str(folder))
+
+
 def test_the_pipeline_uses_it(tmp_path):
     from fakes import HashingEncoder
 
