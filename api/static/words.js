@@ -124,6 +124,7 @@ export const zh = {
   "signal.dense": "语义",
   "signal.sentence": "句意",
   "signal.lexical": "字词",
+  "signal.exact": "原样",
 
   "article.untitled": "无题",
   "article.head": "题名与署名",
@@ -355,6 +356,7 @@ export const en = {
   "signal.dense": "meaning",
   "signal.sentence": "a sentence",
   "signal.lexical": "words",
+  "signal.exact": "exact matches",
 
   "article.untitled": "Untitled",
   "article.head": "title and byline",
