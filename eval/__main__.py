@@ -13,12 +13,14 @@ Everything slow is imported inside the commands, so that --help answers at once.
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
+
+from eval import commands
+from eval.options import AsJson, Cache, Dictionary, Model, Out, Threads, can_write, deliver
 
 app = typer.Typer(
     name="python -m eval",
@@ -28,21 +30,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Set = Annotated[Path, typer.Argument(metavar="SET", help="Questions: a file, or a BEIR folder.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the result file's JSON.")]
-Cache = Annotated[
-    Path | None, typer.Option(envvar="WENJU_CACHE", help="Folder of the bundled model.")
-]
-Model = Annotated[
-    str | None,
-    typer.Option(envvar="WENJU_MODEL", help="Another embedding model: hub id or folder."),
-]
-Dictionary = Annotated[
-    Path | None, typer.Option("--dict", envvar="WENJU_DICTIONARY", help="jieba user dictionary.")
-]
-Threads = Annotated[
-    int, typer.Option(envvar="WENJU_THREADS", min=1, max=256, help="Threads of the encoder.")
-]
+app.command()(commands.run)
+app.command()(commands.report)
+app.command("make-questions")(commands.make_questions)
+app.command()(commands.feedback)
 
 
 def main() -> None:
@@ -65,134 +56,6 @@ def main() -> None:
         print(f"eval: {error}", file=sys.stderr)
         sys.exit(2 if isinstance(error, BadSet) else 1)
     sys.exit(status or 0)
-
-
-def _can_write(out: Path | None) -> Path | None:
-    """Found out before the work and not after it."""
-    if out is not None and not out.parent.is_dir():
-        raise typer.BadParameter(f"there is no folder {out.parent}; make it first")
-    return out
-
-
-Out = Annotated[Path | None, typer.Option(help="Write the result file here.", callback=_can_write)]
-
-
-LanguageUrl = Annotated[
-    str | None,
-    typer.Option("--llm-url", envvar="WENJU_LLM_BASE_URL", help="Server of a language model."),
-]
-LanguageModel = Annotated[
-    str | None, typer.Option("--llm-model", envvar="WENJU_LLM_MODEL", help="Its name there.")
-]
-LanguageKey = Annotated[
-    str, typer.Option("--llm-key", envvar="WENJU_LLM_API_KEY", help="Its key.", show_default=False)
-]
-
-
-@app.command()
-def run(
-    questions: Set,
-    home: Annotated[
-        Path, typer.Option(envvar="WENJU_HOME", help="Folder of the archive to ask.")
-    ] = Path("wenju-data"),
-    archives: Annotated[
-        Path, typer.Option(help="Folder of the archives built of sets that bring their texts.")
-    ] = Path("wenju-data/eval"),
-    http: Annotated[
-        str | None, typer.Option(help="Ask the server at this address instead.")
-    ] = None,
-    key: Annotated[
-        str | None, typer.Option(envvar="EVAL_API_KEY", help="That server's API key.")
-    ] = None,
-    gold: Annotated[
-        Path | None, typer.Option(help="Gold articles; by default articles.json beside SET.")
-    ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Ask only so many, the first.")] = None,
-    sample: Annotated[
-        int | None, typer.Option(min=1, help="Ask only so many, at random; always the same ones.")
-    ] = None,
-    jobs: Annotated[int, typer.Option(min=1, max=64, help="Questions asked at once.")] = 1,
-    out: Out = None,
-    fresh: Annotated[
-        bool, typer.Option("--fresh", help="Do not go on where a stopped run ended.")
-    ] = False,
-    save: Annotated[
-        bool, typer.Option("--save/--brief", help="Hold answers, citations and passages too.")
-    ] = True,
-    cache: Cache = None,
-    model: Model = None,
-    reranker: Annotated[
-        str | None, typer.Option(envvar="WENJU_RERANKER", help="A CrossEncoder: hub id or folder.")
-    ] = None,
-    dictionary: Dictionary = None,
-    threads: Threads = 2,
-    llm_url: LanguageUrl = None,
-    llm_model: LanguageModel = None,
-    llm_key: LanguageKey = "",
-    judge_url: Annotated[
-        str | None, typer.Option(envvar="EVAL_JUDGE_URL", help="Server of a model as judge.")
-    ] = None,
-    judge_model: Annotated[
-        str | None, typer.Option(envvar="EVAL_JUDGE_MODEL", help="Its name there.")
-    ] = None,
-    judge_key: Annotated[
-        str, typer.Option(envvar="EVAL_JUDGE_KEY", help="Its key.", show_default=False)
-    ] = "",
-    as_json: AsJson = False,
-) -> None:
-    """Ask every question of a set and score retrieval, answers, citations and refusals.
-
-    SET is in Wenju's own lines (see the top of eval/cases.py), or in the format of SQuAD, CRUD-RAG,
-    RGB, BEIR (a folder) or dialogues. A run that was stopped goes on when it is started again
-    with the same --out. With --judge-url and --judge-model a model marks the answers too.
-    """
-    from eval.sources import load
-
-    source = load(questions, gold)  # a wrong set is told before anything slow is imported
-    from eval import session, show
-    from eval.target import config_of
-    from rag.progress import progress_bars
-
-    plan = session.Plan(
-        source,
-        config_of(
-            archives if source.articles else home,
-            cache,
-            model,
-            dictionary,
-            threads,
-            reranker=reranker,
-            generator=_model_server("llm", llm_url, llm_model, llm_key),
-        ),
-        http,
-        key,
-        limit,
-        sample,
-        jobs,
-        out,
-        fresh,
-        save,
-        _model_server("judge", judge_url, judge_model, judge_key),
-    )
-    with progress_bars() as step:
-        result = session.run(plan, step)
-    session.keep(plan, result)
-    _deliver(result, None, as_json, show.show_run)
-    if result["summary"]["all"]["failed"] == len(result["questions"]):
-        first = result["questions"][0]["error"]
-        print(f"eval: every question failed; the first: {first}", file=sys.stderr)
-        raise typer.Exit(1)
-
-
-def _model_server(option: str, url: str | None, model: str | None, key: str) -> Any:  # noqa: ANN401 imported late
-    """A language model on a server; None where none is named."""
-    if not url and not model:
-        return None
-    if not url or not model:
-        raise typer.BadParameter(f"--{option}-url and --{option}-model go together")
-    from rag.config import ModelServer
-
-    return ModelServer(url, model, key)
 
 
 @app.command()
@@ -256,7 +119,7 @@ def retrieval(
         "model": model,
         "threads": threads,
     }
-    _deliver(retrieval_.report(rows, settings, brief=brief), out, as_json, show.show_retrieval)
+    deliver(retrieval_.report(rows, settings, brief=brief), out, as_json, show.show_retrieval)
 
 
 @app.command()
@@ -274,50 +137,12 @@ def compare(
     from eval import show
 
     comparison = compare_.compare(compare_.load_results(first), compare_.load_results(second))
-    _deliver(comparison, out, as_json, show.show_comparison)
+    deliver(comparison, out, as_json, show.show_comparison)
     fallen = compare_.fallen(comparison) if gate else []
     for line in fallen:
         print(f"eval: fallen: {line}", file=sys.stderr)
     if fallen:
         raise typer.Exit(1)
-
-
-@app.command()
-def report(
-    result: Annotated[Path, typer.Argument(metavar="RESULT", help="Result file of `run`.")],
-    out: Annotated[
-        Path | None, typer.Option(help="The page; by default beside RESULT, with .html.")
-    ] = None,
-) -> None:
-    """Make one HTML page of a result file: figures, plots, every failure with its evidence."""
-    from eval import page
-
-    text = page.html(page.read(result))
-    to = out or result.with_suffix(".html")
-    to.write_text(text, encoding="utf-8")
-    print(to)
-
-
-@app.command()
-def feedback(
-    home: Annotated[Path, typer.Option(envvar="WENJU_HOME", help="Folder of the archive.")] = Path(
-        "wenju-data"
-    ),
-    verdict: Annotated[str | None, typer.Option(help="Only `up` or only `down`.")] = None,
-    out: Out = None,
-) -> None:
-    """Print readers' verdicts as drafts of a question set, JSON lines, for a person to finish."""
-    from eval import feedback as feedback_
-
-    if verdict not in (None, "up", "down"):
-        raise typer.BadParameter("--verdict is `up` or `down`")
-    found = feedback_.drafts(home, verdict)
-    if out is None:
-        print(feedback_.lines(found), end="")
-    else:
-        out.write_text(feedback_.lines(found), encoding="utf-8")
-    said = f"{len(found.cases)} drafts; {found.lost} cited passages are no longer in the archive"
-    print(f"eval: {said}", file=sys.stderr)
 
 
 @app.command()
@@ -344,7 +169,7 @@ def bench(
     seed: Annotated[int, typer.Option(help="Draws other questions and articles.")] = 1,
     fresh: Annotated[bool, typer.Option("--fresh", help="Make the archives anew.")] = False,
     out: Annotated[
-        Path | None, typer.Option("--json", help="Write the results here.", callback=_can_write)
+        Path | None, typer.Option("--json", help="Write the results here.", callback=can_write)
     ] = None,
     cache: Cache = None,
     model: Model = None,
@@ -385,55 +210,6 @@ def bench(
         lines=Lines(),
     )
     bench_show.show(bench_.run(setup, parts, out))
-
-
-@app.command("make-questions")
-def make_questions(
-    home: Annotated[Path, typer.Option(envvar="WENJU_HOME", help="Folder of the archive.")] = Path(
-        "wenju-data"
-    ),
-    count: Annotated[int, typer.Option(min=1, help="At most so many drafts.")] = 50,
-    llm_url: LanguageUrl = None,
-    llm_model: LanguageModel = None,
-    llm_key: LanguageKey = "",
-    out: Out = None,
-) -> None:
-    """Draft questions on an archive, JSON lines, for a person to check.
-
-    A language model words them where one is named; else a fact is left out of a sentence.
-    """
-    from eval import drafting
-    from rag.generate import ChatModel
-    from rag.progress import progress_bars
-
-    server = _model_server("llm", llm_url, llm_model, llm_key)
-    model = ChatModel(server) if server else None
-    with progress_bars() as step:
-        found = drafting.make(
-            home, count, model, (lambda *at: step("drafts", *at)) if step else None
-        )
-    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in found.lines)
-    if out is None:
-        print(text, end="")
-    else:
-        out.write_text(text, encoding="utf-8")
-    print(f"eval: {len(found.lines)} drafts, none of them checked", file=sys.stderr)
-    for why, times in found.unusable.items():
-        print(f"eval: not used, {times} times: {why}", file=sys.stderr)
-    if not found.lines:
-        raise typer.Exit(1)
-
-
-def _deliver(report: dict[str, Any], out: Path | None, as_json: bool, show: Any) -> None:  # noqa: ANN401 a function
-    """Write the result file, and print it as JSON or as tables."""
-    if out is not None:
-        from eval.run import write
-
-        write(out, report)
-    if as_json:
-        print(json.dumps(report, ensure_ascii=False, indent=1))
-    else:
-        show(report)
 
 
 if __name__ == "__main__":

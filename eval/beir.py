@@ -13,10 +13,11 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from eval.cases import SEARCH, Case, CaseSet, Proof, read_bytes
+from eval.cases import SEARCH, Case, CaseSet, Proof
 from eval.datasets import SquadArticle, language_tag
 from eval.errors import BadSet
 from eval.fields import Fields, Wrong, parse
+from eval.gold import read_bytes
 
 SPLITS = ("test", "dev", "train")
 """The judgements used: the first of these that is there."""

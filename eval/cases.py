@@ -23,13 +23,13 @@ Gold articles: a JSON list of {"id": label, "title", "authors", "affiliations", 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from eval.errors import BadSet
 from eval.fields import Fields, Wrong, parse, shown
+from eval.gold import GoldArticle, load_gold, read_bytes
 from eval.text import plain, scripts, squeeze
 from rag.types import Turn
 
@@ -78,17 +78,6 @@ class Head:
 
     article: str
     field: str
-
-
-@dataclass(frozen=True, slots=True)
-class GoldArticle:
-    """An article put right by hand."""
-
-    label: str
-    title: str | None
-    authors: tuple[str, ...]
-    affiliations: tuple[str, ...]
-    paragraphs: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,54 +180,6 @@ def load_cases(path: Path, gold: Path | None = None) -> CaseSet:
     drafts = sum(case.draft for case in cases)
     said = (f"{drafts} questions are drafts that nobody has checked.",) if drafts else ()
     return CaseSet(path.name, digest, tuple(cases), articles, tuple(sorted(ignored)), said)
-
-
-def load_gold(path: Path) -> dict[str, GoldArticle]:
-    """Read gold articles, by label.
-
-    Raises:
-        BadSet: it cannot be read, or an article is wrong; it is named by its number, from 1.
-    """
-    try:
-        listed = json.loads(read_bytes(path))
-    except ValueError as error:
-        raise BadSet(path, f"it is not JSON ({error})") from None
-    if not isinstance(listed, list):
-        raise BadSet(path, "it is not a JSON list of articles")
-    found: dict[str, GoldArticle] = {}
-    for number, entry in enumerate(listed, start=1):
-        try:
-            if not isinstance(entry, dict):
-                raise Wrong("it is not an object")
-            fields = Fields(entry)
-            label = fields.text("id")
-            if label in found:
-                raise Wrong(f"the id {label!r} was used before")
-            title = entry.get("title")
-            if title is not None and not isinstance(title, str):
-                raise Wrong("title must be a text or null")
-            found[label] = GoldArticle(
-                label,
-                title,
-                fields.texts("authors"),
-                fields.texts("affiliations"),
-                fields.texts("paragraphs", least=1),
-            )
-        except Wrong as wrong:
-            raise BadSet(path, f"article {number}: {wrong}") from None
-    return found
-
-
-def read_bytes(path: Path) -> bytes:
-    """A file's bytes, without a byte order mark.
-
-    Raises:
-        BadSet: it cannot be read.
-    """
-    try:
-        return path.read_bytes().removeprefix(b"\xef\xbb\xbf")
-    except OSError as error:
-        raise BadSet(path, f"it cannot be read ({error.strerror}); check the path") from None
 
 
 def _case(fields: Fields, line: int) -> Case:

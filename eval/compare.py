@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from eval.cases import read_bytes
 from eval.errors import BadSet
+from eval.gold import read_bytes
 from eval.run import FORMAT, Json
 
 RESAMPLES = 10_000

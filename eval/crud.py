@@ -12,10 +12,11 @@ import hashlib
 import json
 from pathlib import Path
 
-from eval.cases import Case, CaseSet, Proof, read_bytes
+from eval.cases import Case, CaseSet, Proof
 from eval.datasets import SquadArticle, language_tag
 from eval.errors import BadSet
 from eval.fields import Fields, Wrong
+from eval.gold import read_bytes
 from eval.text import plain
 
 TASKS = {"questanswer_1doc": 1, "questanswer_2docs": 2, "questanswer_3docs": 3}

@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from eval.cases import UNANSWERABLE, Case, Proof, read_bytes
+from eval.cases import UNANSWERABLE, Case, Proof
 from eval.errors import BadSet
 from eval.fields import Fields, Wrong, shown
+from eval.gold import read_bytes
 from rag.language import is_traditional, language_of
 
 Asked = TypeVar("Asked")

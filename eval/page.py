@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from eval import risk
-from eval.cases import read_bytes
 from eval.compare import interval
 from eval.errors import BadSet
+from eval.gold import read_bytes
 from eval.plots import SHARE, Axis, bars, line, ticks
 from eval.run import FORMAT, Json
 from eval.show import LABELS

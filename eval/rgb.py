@@ -12,10 +12,11 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from eval.cases import Case, CaseSet, Proof, read_bytes
+from eval.cases import Case, CaseSet, Proof
 from eval.datasets import SquadArticle, language_tag
 from eval.errors import BadSet
 from eval.fields import Fields, Wrong, parse, shown
+from eval.gold import read_bytes
 from eval.text import plain
 
 _KNOWN = frozenset(["id", "query", "answer", "positive", "negative"])

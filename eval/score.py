@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from eval.cases import Case, GoldArticle, Proof
+from eval.cases import Case, Proof
+from eval.gold import GoldArticle
 from eval.target import Cited, Reply
 from eval.text import (
     best,

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from eval import beir, crud, rgb
-from eval.cases import UNANSWERABLE, Case, CaseSet, load_cases, read_bytes
+from eval.cases import UNANSWERABLE, Case, CaseSet, load_cases
 from eval.datasets import SquadArticle, SquadSet, case_of, load_squad
 from eval.errors import BadSet
+from eval.gold import read_bytes
 
 FORMATS = (
     'Wenju\'s JSON lines ("question" …), SQuAD ("data"), CRUD-RAG ("questanswer_1doc" …), RGB '

@@ -6,9 +6,10 @@ import json
 
 import pytest
 
-from eval.cases import Head, Proof, load_cases, load_gold
+from eval.cases import Head, Proof, load_cases
 from eval.datasets import case_of, crossed, load_squad, sample
 from eval.errors import BadSet
+from eval.gold import load_gold
 
 GOLD = [
     {

@@ -10,8 +10,9 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from eval.cases import Case, GoldArticle, Head, Proof
+from eval.cases import Case, Head, Proof
 from eval.errors import TargetUnusable
+from eval.gold import GoldArticle
 from eval.result import lost_evidence, summary
 from eval.run import evaluate, write
 from eval.score import Matcher, answer_scores, rank
