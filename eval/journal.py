@@ -74,7 +74,7 @@ class Journal:
         return found
 
     def put(self, question: str, reply: Reply) -> None:
-        """Hold a question's reply, on the disk when the call returns."""
+        """Hold a question's reply; the process may be killed once the call has returned."""
         with self._guard:
             self._line({"id": question, "reply": asdict(reply)})
 

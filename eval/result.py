@@ -96,12 +96,12 @@ def lost_evidence(cases: Sequence[Case], target: Target) -> list[Json] | None:
     texts = target.texts()
     if texts is None:
         return None
-    squeezed = [squeeze(t) for t in texts]
+    whole = "\n".join(squeeze(t) for t in texts)  # a squeezed quote has no line end in it
     return [
         {"question": case.id, "paragraph": unit(proof), "quote": proof.quote}
         for case in cases
         for proof in case.evidence
-        if not any(squeeze(proof.quote) in text for text in squeezed)
+        if squeeze(proof.quote) not in whole
     ]
 
 
