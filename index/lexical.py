@@ -90,9 +90,12 @@ def scores(fields: Sequence[Field], terms: Sequence[Term]) -> list[NDArray[np.fl
         return out
     mean = sum(f.total for f in fields) / rows or 1.0
     base, slope = np.float32(K1 * (1 - B)), np.float32(K1 * B / mean)
+    numbers = [_numbers(f.columns, terms) for f in fields]
     for term in terms:
-        tokens = [(t.encode("utf-8", "surrogatepass"), np.float32(w)) for t, w in term.items()]
-        found = [_frequencies(f.columns, tokens) for f in fields]
+        found = [
+            _frequencies(f.columns, [(held[t], w) for t, w in term.items() if t in held])
+            for f, held in zip(fields, numbers, strict=True)
+        ]
         df = sum(_living(f, place) for f, (place, _) in zip(fields, found, strict=True))
         if not df:
             continue
@@ -107,16 +110,15 @@ def scores(fields: Sequence[Field], terms: Sequence[Term]) -> list[NDArray[np.fl
 
 
 def _frequencies(
-    columns: Columns, tokens: Sequence[tuple[bytes, np.float32]]
+    columns: Columns, tokens: Sequence[tuple[int, float]]
 ) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
     """The rows that hold any of some tokens, each once, dead ones too; their weighted tf."""
     places: list[NDArray[np.intp]] = []
     counts: list[NDArray[np.float32]] = []
-    for token, weight in tokens:
-        postings = _postings(columns, token)
-        if len(postings):
-            places.append(postings["row"].astype(np.intp))
-            counts.append(weight * _weighed(postings))
+    for number, weight in tokens:
+        postings = columns.postings[columns.starts[number] : columns.starts[number + 1]]
+        places.append(postings["row"].astype(np.intp))
+        counts.append(np.float32(weight) * _weighed(postings))
     if len(places) < 2:
         return (places[0], counts[0]) if places else (np.empty(0, np.intp), np.empty(0, np.float32))
     rows, inverse = np.unique(np.concatenate(places), return_inverse=True)
@@ -129,12 +131,11 @@ def _weighed(counts: NDArray[np.void]) -> NDArray[np.float32]:
     return (counts["text"] + others).astype(np.float32)
 
 
-def _postings(columns: Columns, token: bytes) -> NDArray[np.void]:
-    """The rows that hold a token, dead ones too."""
-    number = columns.vocabulary.find(token)
-    if number < 0:
-        return columns.postings[:0]
-    return columns.postings[columns.starts[number] : columns.starts[number + 1]]
+def _numbers(columns: Columns, terms: Sequence[Term]) -> dict[str, int]:
+    """The numbers of those tokens that stand in a segment, all looked up at once."""
+    tokens = list({token for term in terms for token in term})
+    found = columns.vocabulary.locate([t.encode("utf-8", "surrogatepass") for t in tokens])
+    return {token: int(n) for token, n in zip(tokens, found, strict=True) if n >= 0}
 
 
 def _living(field: Field, places: NDArray[np.intp]) -> int:

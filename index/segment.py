@@ -84,7 +84,8 @@ def write_segment(folder: Path, rows: Rows) -> Facts:
     arrays = {"rows": columns.rows, "starts": columns.starts, "postings": columns.postings,
               "part-ends": columns.part_ends}  # fmt: skip
     for title, strings in _tables(columns).items():
-        arrays |= {title: strings.data, f"{title}-ends": strings.ends}
+        kept = (strings.data, strings.ends, strings.keys, strings.places)
+        arrays |= dict(zip(_files(title), kept, strict=True))
     for title, array in arrays.items():
         put(f"{title}.npy", [array], array.dtype, *array.shape)
     put("vectors.npy", rows.vectors.blocks(), "<f4", len(rows.vectors), rows.vectors.dim)
@@ -106,7 +107,7 @@ def open_segment(folder: Path, name: str, facts: Facts) -> Segment:
         check_file(folder / file, size, digest)
 
     def strings(title: str) -> Strings:
-        return Strings(map_array(folder / f"{title}.npy"), map_array(folder / f"{title}-ends.npy"))
+        return Strings(*(map_array(folder / f"{name}.npy") for name in _files(title)))
 
     columns = Columns(
         ids=strings("ids"),
@@ -122,6 +123,11 @@ def open_segment(folder: Path, name: str, facts: Facts) -> Segment:
     vectors, parts = map_array(folder / "vectors.npy"), map_array(folder / "parts.npy")
     ann = open_ann(folder / _ANN) if _ANN in facts.files else None
     return Segment(name, facts, columns, vectors, parts, Dense(vectors, ann, facts.dense))
+
+
+def _files(title: str) -> tuple[str, ...]:
+    """The names of a table's arrays."""
+    return (title, f"{title}-ends", f"{title}-keys", f"{title}-places")
 
 
 def _tables(columns: Columns) -> dict[str, Strings]:
