@@ -90,6 +90,8 @@ def methods(across: bool) -> Iterator[tuple[str, Method]]:
     for name in names:
         yield f"without {name}", _weighed(product, {name: 0.0})
     for name in names:
+        if name == "exact":  # it only looks through what the others found best
+            continue
         yield f"{name} alone", _weighed(product, {n: 0.0 for n in names if n != name})
     yield "reciprocal ranks, same weights", replace(product, by_rank=True)
     yield (
