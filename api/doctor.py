@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 
@@ -112,7 +112,21 @@ def _index(pipeline: Pipeline) -> Finding:
     if problems:
         return Finding("index", False, "; ".join(problems), "`wenju doctor --repair` rebuilds it.")
     stats = pipeline.snapshot().stats()
-    return Finding("index", True, ", ".join(f"{k} {v}" for k, v in stats.items()))
+    dense: list[Mapping[str, object]] = stats.pop("dense")  # type: ignore[assignment]
+    text = ", ".join(f"{k} {v}" for k, v in stats.items())
+    return Finding("index", True, f"{text}, vectors {_searched(dense)}")
+
+
+def _searched(segments: Sequence[Mapping[str, object]]) -> str:
+    """How each segment's vectors are searched, and what share of the best that finds."""
+    said = [
+        f"{facts['rows']:,} by {facts['kind']} (depth {facts['depth']}, recall@10 "
+        f"{facts['recall@10']}, recall@50 {facts['recall@50']})"
+        for facts in segments
+        if facts["kind"] != "exact"
+    ]
+    exact = sum(int(str(facts["rows"])) for facts in segments if facts["kind"] == "exact")
+    return "; ".join([*said, *([f"{exact:,} exactly"] if exact else [])]) or "none"
 
 
 def _problems(pipeline: Pipeline) -> Iterator[str]:

@@ -18,6 +18,7 @@ import jieba
 import opencc
 
 from index.errors import BadInput
+from index.words import frequencies
 
 # Raise it whenever a rule below changes what `tokens` gives: stored token ids are then outdated.
 RULES = 1
@@ -105,8 +106,7 @@ def _singular(word: str) -> str:
 class Tokenizer:
     """Text to index tokens. Safe to share between threads.
 
-    jieba's dictionary (and the user's) is read on first use, in about 0.8 s; jieba's own cache
-    file is not used, since it is no faster and is unmarshalled from a folder anybody can write.
+    jieba's dictionary (and the user's) is read on first use.
 
     Attributes:
         fingerprint: 16 hexadecimal digits; equal fingerprints give equal tokens.
@@ -114,17 +114,19 @@ class Tokenizer:
 
     fingerprint: str
 
-    def __init__(self, user_dictionary: Path | None = None) -> None:
+    def __init__(self, user_dictionary: Path | None = None, cache: Path | None = None) -> None:
         """Remember the dictionaries.
 
         Args:
             user_dictionary: UTF-8, one `word [frequency [tag]]` a line, as jieba's; words are
                 folded as texts are. None for jieba's words alone.
+            cache: a folder for what is quicker to read than jieba's list, see `index.words`.
 
         Raises:
             BadInput: the user dictionary cannot be read.
         """
         self._words = _read_dictionary(user_dictionary) if user_dictionary else {}
+        self._cache = cache
         self._lock = threading.Lock()
         self._jieba: jieba.Tokenizer | None = None
         rules = f"{RULES} {jieba.__version__} {opencc.__version__} {sorted(self._words.items())}"
@@ -213,7 +215,7 @@ class Tokenizer:
             with self._lock:
                 if self._jieba is None:
                     own = jieba.Tokenizer()
-                    own.FREQ, own.total = own.gen_pfdict(own.get_dict_file())
+                    own.FREQ, own.total = frequencies(self._cache)
                     own.initialized = True
                     for word, frequency in self._words.items():
                         own.add_word(word, frequency)

@@ -62,7 +62,7 @@ class Archive:
         except OSError as error:
             raise HomeUnusable(self._home, error.strerror or str(error)) from error
         self.corpus = Corpus(self._home / "corpus.sqlite")
-        self.tokenizer = Tokenizer(config.dictionary)
+        self.tokenizer = Tokenizer(config.dictionary, config.cache)
         self.store = Store(self._home / "index", self.tokenizer)
         self.vectors = VectorCache(self._home / "vectors.sqlite")
         self.reprints = Reprints(self._home / "reprints.sqlite")

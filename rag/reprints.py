@@ -18,7 +18,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from datasketch import MinHash
 from numpy.typing import NDArray
 
 from index.tokens import fold
@@ -113,6 +112,8 @@ def signature(article: Article) -> NDArray[np.uint64] | None:
     text = _NOT_TEXT.sub("", fold(words))
     if len(text) < SHORTEST:
         return None
+    from datasketch import MinHash  # brings half of scipy, .8 s, which no question needs
+
     minhash = MinHash(num_perm=_PERMUTATIONS, hashfunc=zlib.crc32)
     shingles = {text[i : i + SHINGLE].encode() for i in range(len(text) - SHINGLE + 1)}
     minhash.update_batch(sorted(shingles))
