@@ -82,26 +82,15 @@ def retrieve(
         At most `top_k` pieces of evidence; `Evidence.score` is 0 to 1, higher is better.
     """
     scope = source.scope
-    places = scope.places
     asked = language_of(question.text)
     method = method or Method()
-    across = bool(set(places) - {asked})
+    across = bool(set(scope.places) - {asked})
     centres = source.centres() if across and method.centred else None
     vector = centred(question.vector, centres.question[asked]) if centres else question.vector
-    found: dict[str, None] = {}
-    for groups in places.values():
-        hits = source.snapshot.dense(vector, CANDIDATES, groups)
-        found.update(dict.fromkeys(hit.id for hit in hits))
     words = _words(question.text, asked if across and method.translated else None, source)
-    lexical = {
-        hit.id: hit.score
-        for hit in source.snapshot.terms(words, CANDIDATES * max(len(places), 1), scope.articles)
-    }
-    # A hit whose article was deleted a moment ago is in the index still, but no longer here.
-    passages = source.corpus.passages(list(found | dict.fromkeys(lexical)))
+    passages, lexical = _candidates(vector, words, source)
     if not passages:
         return []
-    lexical = {key: score for key, score in lexical.items() if key in passages}
     keys = list(passages)
     rows = _Rows.of(keys, source.snapshot)
     raw = rows.cosines(question.vector)
@@ -132,6 +121,24 @@ def retrieve(
         Evidence(passages[key], articles[passages[key].article_id], rank, fused[key], signals[key])
         for rank, key in enumerate(left, 1)
     ]
+
+
+def _candidates(
+    vector: Vector, words: Sequence[terms.Term], source: Source
+) -> tuple[Mapping[str, Passage], dict[str, float]]:
+    """The passages that either index finds, by id, and the BM25 scores of those that hold words."""
+    places = source.scope.places
+    found: dict[str, None] = {}
+    for groups in places.values():
+        hits = source.snapshot.dense(vector, CANDIDATES, groups)
+        found.update(dict.fromkeys(hit.id for hit in hits))
+    most = CANDIDATES * max(len(places), 1)
+    lexical = {
+        hit.id: hit.score for hit in source.snapshot.terms(words, most, source.scope.articles)
+    }
+    # A hit whose article was deleted a moment ago is in the index still, but no longer here.
+    passages = source.corpus.passages(list(found | dict.fromkeys(lexical)))
+    return passages, {key: score for key, score in lexical.items() if key in passages}
 
 
 def _words(question: str, language: str | None, source: Source) -> list[terms.Term]:
