@@ -10,9 +10,11 @@ from index.segment import Segment
 from index.snapshot import View
 from index.types import Batch, Entry
 
-# Segments of like size are merged once there are FAN_IN of them, so that at most 7 stay in each
-# size class (each 8 times the one below: 512, 4,096 …) and a row is rewritten about once a class.
-FAN_IN = 8
+# Segments of like size are merged once there are FAN_IN of them, so that at most 3 stay in each
+# size class (each 4 times the one below: 512, 2,048 …) and a row is rewritten about once a class.
+# Eight would rewrite rows less often, but a search looks into every segment, and merging waits
+# for nobody.
+FAN_IN = 4
 SMALLEST_CLASS = 512
 # A segment with a larger share of dead rows than this is rewritten without them.
 MOST_DEAD = 0.25

@@ -35,7 +35,7 @@ from index.columns import Vectors
 from index.parts import restored
 
 ANN_ROWS = 10_000
-"""An exact scan costs .16 µs a row: 1.6 ms here, and there are at most seven segments a size."""
+"""An exact scan costs .16 µs a row: 1.6 ms here, and there are at most three segments a size."""
 
 DEPTHS = (256, 512, 1_024, 2_048, 4_096, 8_192)
 RECALL = 0.99
@@ -171,7 +171,7 @@ def nearest(
     else:
         rows = _compressed(dense.index, query, depth, len(vectors), allowed)
     # One formula for every kind of segment, so that equal vectors have equal scores.
-    exact: NDArray[np.float32] = (vectors[rows] * query).sum(axis=1, dtype=np.float32)
+    exact: NDArray[np.float32] = np.einsum("ij,j->i", vectors[rows], query)
     return rows, exact
 
 

@@ -194,7 +194,7 @@ def _remove(home: Path, kept: Collection[str]) -> None:
 
 def _readable(path: Path, facts: dict[str, Any]) -> dict[str, Any]:
     if facts.get("format") != FORMAT:
-        raise IndexDamaged(path, f"format {facts.get('format')} is not {FORMAT}")
+        raise IndexDamaged(path, "another version of the program wrote it")
     return facts
 
 

@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.columns import Columns
+from index.strings import keys_of
 
 # Chosen on these very sets, with tokens that still held pairs with stop words.
 # Recall at rank 1 of XQuAD zh, CMRC and DRCD (1,000 questions each, 3,000 news passages put among
@@ -90,7 +91,7 @@ def scores(fields: Sequence[Field], terms: Sequence[Term]) -> list[NDArray[np.fl
         return out
     mean = sum(f.total for f in fields) / rows or 1.0
     base, slope = np.float32(K1 * (1 - B)), np.float32(K1 * B / mean)
-    numbers = [_numbers(f.columns, terms) for f in fields]
+    numbers = _numbers(fields, terms)
     for term in terms:
         found = [
             _frequencies(f.columns, [(held[t], w) for t, w in term.items() if t in held])
@@ -131,11 +132,13 @@ def _weighed(counts: NDArray[np.void]) -> NDArray[np.float32]:
     return (counts["text"] + others).astype(np.float32)
 
 
-def _numbers(columns: Columns, terms: Sequence[Term]) -> dict[str, int]:
-    """The numbers of those tokens that stand in a segment, all looked up at once."""
+def _numbers(fields: Sequence[Field], terms: Sequence[Term]) -> list[dict[str, int]]:
+    """The numbers of those tokens that stand in each segment, all looked up at once."""
     tokens = list({token for term in terms for token in term})
-    found = columns.vocabulary.locate([t.encode("utf-8", "surrogatepass") for t in tokens])
-    return {token: int(n) for token, n in zip(tokens, found, strict=True) if n >= 0}
+    encoded = [t.encode("utf-8", "surrogatepass") for t in tokens]
+    keys = keys_of(encoded)
+    located = (f.columns.vocabulary.locate(encoded, keys) for f in fields)
+    return [{t: int(n) for t, n in zip(tokens, found, strict=True) if n >= 0} for found in located]
 
 
 def _living(field: Field, places: NDArray[np.intp]) -> int:

@@ -14,6 +14,7 @@ from index.dense import nearest
 from index.lexical import Term
 from index.parts import places, restored
 from index.segment import Segment
+from index.strings import keys_of
 from index.tokens import Tokenizer
 from index.types import Hit
 
@@ -205,30 +206,35 @@ class Snapshot:
             out[mine] = view.segment.vectors[rows]
         return out
 
-    def parts(self, ids: Sequence[str]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """The vectors of what live rows consist of; a row without any part counts as its own.
+    def vectors_and_parts(
+        self, ids: Sequence[str]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]:
+        """The vectors of live rows and of what these consist of.
 
         Returns:
-            float32, (m, dim), length 1, a row's together and in their order, the rows as in `ids`;
+            As `vectors`; then those of the parts, float32, (m, dim), length 1, a row's together
+            and in their order, the rows as in `ids`, and one without any part counts as its own;
             and where each row's begin, (n,), rising.
 
         Raises:
             KeyError: no live row has that id.
         """
+        own = np.empty((len(ids), self.dim), np.float32)
         counts = np.zeros(len(ids), np.int64)
         found: list[tuple[NDArray[np.int64], NDArray[np.float32]]] = []
         for view, mine, rows in self._located(ids):
             segment = view.segment
+            own[mine] = segment.vectors[rows]
             at, held = places(segment.columns.part_ends, rows)
             bare = held == 0
             counts[mine] = np.maximum(held, 1)
             found.append((np.repeat(mine[~bare], held[~bare]), restored(segment.parts[at])))
-            found.append((mine[bare], segment.vectors[rows[bare]]))
+            found.append((mine[bare], own[mine[bare]]))
         if not found:
-            return np.empty((0, self.dim), np.float32), counts
+            return own, own, counts
         owner = np.concatenate([o for o, _ in found])
         vectors = np.concatenate([v for _, v in found])
-        return vectors[np.argsort(owner, kind="stable")], np.cumsum(counts) - counts
+        return own, vectors[np.argsort(owner, kind="stable")], np.cumsum(counts) - counts
 
     def _located(
         self, ids: Sequence[str]
@@ -240,8 +246,9 @@ class Snapshot:
         """
         missing = np.ones(len(ids), np.bool_)
         encoded = _encoded(ids)
+        keys = keys_of(encoded)
         for view in self.views:
-            rows = view.segment.columns.ids.locate(encoded)
+            rows = view.segment.columns.ids.locate(encoded, keys)
             held = rows >= 0
             if view.live is not None:
                 held[held] = view.live[rows[held]]
@@ -255,7 +262,8 @@ class Snapshot:
         """Those of some tokens that stand in a row, a deleted one too."""
         wanted = list(dict.fromkeys(tokens))
         encoded = _encoded(wanted)
-        there = [v.segment.columns.vocabulary.locate(encoded) >= 0 for v in self.views]
+        keys = keys_of(encoded)
+        there = [v.segment.columns.vocabulary.locate(encoded, keys) >= 0 for v in self.views]
         found = np.any(there, axis=0) if there and wanted else np.zeros(len(wanted), np.bool_)
         return frozenset(token for token, here in zip(wanted, found, strict=True) if here)
 

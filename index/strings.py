@@ -41,7 +41,7 @@ class Strings(Sequence[bytes]):
     def of(cls, values: Sequence[bytes]) -> Strings:
         """From sorted, distinct strings."""
         ends = np.cumsum([len(v) for v in values], dtype=np.int64)
-        keys = _keys(values)
+        keys = keys_of(values)
         order = np.argsort(keys, kind="stable")
         data = np.frombuffer(b"".join(values), dtype=np.uint8)
         return cls(data, ends, keys[order], order.astype(np.uint32))
@@ -81,13 +81,19 @@ class Strings(Sequence[bytes]):
         whole = np.array(found, np.int64) + len(part) <= self.ends[places]
         return np.unique(places[whole])
 
-    def locate(self, values: Collection[bytes]) -> NDArray[np.int64]:
+    def locate(
+        self, values: Collection[bytes], keys: NDArray[np.uint64] | None = None
+    ) -> NDArray[np.int64]:
         """The place of each string, -1 for those that are not here; one after the other.
 
         All are looked up at once by their hashes: a binary search through the strings themselves,
         one after the other, took most of a question's time.
+
+        Args:
+            values: may repeat.
+            keys: `keys_of(values)`, for a caller who looks the same ones up in several tables.
         """
-        keys = _keys(values)
+        keys = keys_of(values) if keys is None else keys
         found = np.full(len(keys), -1, np.int64)
         at = np.searchsorted(self.keys, keys)
         inside = np.flatnonzero(at < len(self.keys))
@@ -109,7 +115,7 @@ class Strings(Sequence[bytes]):
         return -1
 
 
-def _keys(values: Collection[bytes]) -> NDArray[np.uint64]:
-    """A hash of each string, the same on every machine."""
+def keys_of(values: Collection[bytes]) -> NDArray[np.uint64]:
+    """A hash of each string, the same on every machine, uint64, (n,)."""
     digests = b"".join(blake2b(value, digest_size=8).digest() for value in values)
     return np.frombuffer(digests, "<u8").astype(np.uint64)

@@ -194,7 +194,7 @@ class _Rows:
     @classmethod
     def of(cls, ids: Sequence[str], snapshot: Snapshot) -> _Rows:
         """Look them up; a passage without sentences counts as one."""
-        return cls(snapshot.vectors(ids), *snapshot.parts(ids))
+        return cls(*snapshot.vectors_and_parts(ids))
 
     def cosines(self, vector: Vector) -> tuple[Vector, Vector]:
         """Each passage's own cosine, and its best sentence's, each (n,)."""

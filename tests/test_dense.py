@@ -272,7 +272,8 @@ def assert_parts(
 ) -> None:
     starts = np.cumsum(counts) - counts
     total = sum(counts)
-    got, begin = snapshot.parts([rows[i].id for i in picked])
+    own, got, begin = snapshot.vectors_and_parts([rows[i].id for i in picked])
+    np.testing.assert_array_equal(own, vectors[[total + i for i in picked]])
     ends = [*begin[1:].tolist(), len(got)]
     for i, a, b in zip(picked, begin.tolist(), ends, strict=True):
         own = range(starts[i], starts[i] + counts[i]) if counts[i] else [total + i]
@@ -292,8 +293,7 @@ def test_parts_come_back_with_their_rows(
     kept = [i for i, r in enumerate(rows) if r.group not in ("g1", "g2")]
     assert len(store.open().views[0].segment) == len(kept)
     assert_parts(store.open(), rows, vectors, counts, kept)
-    got, begin = store.open().parts([])
-    assert (len(got), len(begin)) == (0, 0)
+    assert list(map(len, store.open().vectors_and_parts([]))) == [0, 0, 0]
 
 
 @given(st.lists(st.lists(st.floats(-1, 1, width=32), min_size=4, max_size=4), min_size=1))

@@ -29,7 +29,7 @@ def test_strings_with_one_hash_are_told_apart(values: list[bytes], others: list[
     def coarse(some: list[bytes]) -> np.ndarray:
         return np.array([len(v) % 2 for v in some], np.uint64)
 
-    with patch.object(index.strings, "_keys", coarse):
+    with patch.object(index.strings, "keys_of", coarse):
         strings = Strings.of(values)
         wanted = [*others, *values]
         expected = [values.index(v) if v in values else -1 for v in wanted]
