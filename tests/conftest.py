@@ -10,8 +10,14 @@ from fakes import HashingEncoder
 ROOT = Path(__file__).resolve().parent.parent
 
 
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory):
+    """A cache folder of the whole run: what is made once for all archives is made once."""
+    return tmp_path_factory.mktemp("cache")
+
+
 @pytest.fixture
-def make_pipeline(tmp_path):
+def make_pipeline(tmp_path, cache):
     """Makes pipelines over one home, with an encoder that needs no model."""
     from rag.config import Config
     from rag.pipeline import Pipeline
@@ -19,7 +25,7 @@ def make_pipeline(tmp_path):
     made = []
 
     def make(home=None, encoder=None, **settings):
-        config = Config(home=home or tmp_path / "home", cache=tmp_path / "cache", **settings)
+        config = Config(home=home or tmp_path / "home", cache=cache, **settings)
         pipeline = Pipeline(config, encoder or HashingEncoder())
         made.append(pipeline)
         return pipeline

@@ -166,3 +166,37 @@ def test_every_file_is_reported(pipeline, files):
         "picture.jpg": "skipped", "missing.txt": "failed",
     }  # fmt: skip
     assert all(r.reason for r in reports.values() if r.outcome in ("failed", "skipped"))
+
+
+def test_a_question_asked_again_is_not_encoded_again(make_pipeline, files):
+    encoder = HashingEncoder()
+    pipeline = make_pipeline(encoder=encoder)
+    pipeline.add([files])
+    first = pipeline.search("四大实验室是哪几个？")
+    encoded = len(encoder.encoded)
+    assert pipeline.search("四大实验室是哪几个？") == first
+    pipeline.search("四大实验室是哪几个？", filters=Filters(authors=("陈艳丽",)))
+    assert len(encoder.encoded) == encoded
+    pipeline.search("老旧小区怎么改？")
+    assert len(encoder.encoded) == encoded + 1
+
+
+def test_a_search_reads_no_sentence_from_the_vector_file(make_pipeline, files):
+    pipeline = make_pipeline()
+    pipeline.add([files])
+    before = pipeline.search("四大实验室是哪几个？")
+    (pipeline.config.home / "vectors.sqlite").unlink()
+    assert pipeline.search("四大实验室是哪几个？") == before
+
+
+def test_many_additions_leave_few_segments_and_lose_nothing(make_pipeline, tmp_path):
+    pipeline = make_pipeline()
+    for n in range(12):
+        path = tmp_path / f"{n}.md"
+        path.write_text(f"---\ntitle: 第{n}号\n---\n\n第{n}个城市项目开工了。\n", encoding="utf-8")
+        [report] = pipeline.add([path])
+        assert report.outcome == "added"
+    stats = pipeline.snapshot().stats()
+    assert stats["groups"] == 12
+    assert len(stats["segments"]) < 4
+    assert not pipeline.tidy()
