@@ -100,6 +100,14 @@ def _archive(settings: Settings) -> Iterator[Pipeline]:
         pipeline.close()
 
 
+def _fields(mapping: str) -> dict[str, str]:
+    """The pairs of --map."""
+    pairs = [pair.split("=", 1) for pair in mapping.replace("，", ",").split(",") if pair.strip()]
+    if any(len(pair) < 2 or not all(side.strip() for side in pair) for pair in pairs):
+        raise typer.BadParameter("--map takes pairs, as in --map title=标题,text=正文")
+    return {key.strip(): field.strip() for key, field in pairs}
+
+
 def _print_json(value: Any) -> None:  # noqa: ANN401 any JSON
     print(json.dumps(value, ensure_ascii=False, indent=1))
 
@@ -111,6 +119,10 @@ def add(
     kind: Kind = None,
     restore: Annotated[bool, typer.Option(help="Bring back deleted articles.")] = False,
     dictionary: Dictionary = None,
+    fields: Annotated[
+        str,
+        typer.Option("--map", help="Fields of records, as title=标题,text=正文 [default: known]."),
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Add articles and newspaper pages to the archive."""
@@ -121,7 +133,9 @@ def add(
 
     settings = settings_.load(home=home, dictionary=dictionary)
     with _archive(settings) as pipeline, progress_bars() as report:
-        reports = pipeline.add(paths, kind=kind, restore=restore, progress=report)
+        reports = pipeline.add(
+            paths, kind=kind, restore=restore, fields=_fields(fields), progress=report
+        )
     if as_json:
         _print_json({"files": [report_json(r) for r in reports]})
     else:

@@ -7,11 +7,10 @@ The corpus is the truth and the index its cache: whatever the two disagree about
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
 from index.encode import Encoder
@@ -33,6 +32,8 @@ LOCK = "writer.lock"
 PATIENCE, LONG_PATIENCE = 2.0, 600.0
 """Seconds to wait for another writer: for a person, and for work that nobody waits for. A merge
 holds the lock for some milliseconds only, which must not make an addition fail."""
+
+_MOST_NOTICES = 30  # of one report
 
 NO_TEXT = "holds no text that could be an article"
 
@@ -86,6 +87,7 @@ class Archive:
         *,
         kind: str | None = None,
         restore: bool = False,
+        fields: Mapping[str, str] | None = None,
         progress: Progress | None = None,
     ) -> list[FileReport]:
         """Add files and folders; every file is reported, whatever became of it.
@@ -94,6 +96,7 @@ class Archive:
             paths: files, and folders to walk.
             kind: "page", "article" or "articles" where it is known; None to recognise it.
             restore: bring back articles that had been deleted.
+            fields: names of the fields of records, by what they give ("title": "标题").
             progress: called as the work goes on.
 
         Raises:
@@ -102,8 +105,8 @@ class Archive:
         files, reports = readers.find_files(paths)
         with self._writing():
             for number, path in enumerate(files, 1):
-                read = partial(readers.read_path, path)
-                reports.append(self._put(str(path), read, kind, restore))
+                found = readers.read_every(path, fields)
+                reports.append(self._put_file(str(path), found, kind, restore))
                 if progress:
                     progress("read", number, len(files))
             self.sync(progress)
@@ -119,7 +122,7 @@ class Archive:
             ArchiveBusy: another process is writing to this home.
         """
         with self._writing():
-            report = self._put(name, lambda: readers.read_bytes(name, data), kind, restore)
+            report = self._put_file(name, readers.read_upload(name, data), kind, restore)
             self.sync()
         return self._counted(report)
 
@@ -131,32 +134,55 @@ class Archive:
         Returns:
             A report whose outcome is "preview" or "failed", and the articles as they were read.
         """
+        notices: list[str] = []
+        articles: list[Article] = []
+        problem = NO_TEXT
         try:
-            document = readers.read_bytes(name, data)
-            articles = tuple(pages.articles(document, kind=kind))
+            for document in readers.read_upload(name, data):
+                if isinstance(document, UnreadableFile):
+                    notices.append(str(document))
+                    problem = document.reason
+                else:
+                    articles += pages.articles(document, kind=kind)
+                    notices += _notices(document)
         except UnreadableFile as error:
-            return FileReport(name, "failed", reason=error.reason), ()
+            if not articles:
+                return FileReport(name, "failed", reason=error.reason), ()
+            notices.append(error.reason)
         if not articles:
-            return FileReport(name, "failed", reason=NO_TEXT), ()
-        return FileReport(document.uri, "preview", notices=_notices(document)), articles
+            return FileReport(name, "failed", reason=problem), ()
+        return FileReport(name, "preview", notices=_few(notices)), tuple(articles)
 
-    def _put(
-        self, uri: str, read: Callable[[], Document], kind: str | None, restore: bool
+    def _put_file(
+        self,
+        uri: str,
+        documents: Iterator[Document | UnreadableFile],
+        kind: str | None,
+        restore: bool,
     ) -> FileReport:
-        """Read one file and hold its articles; a file that cannot be read becomes a report."""
+        """Hold the documents of one file; what cannot be read of it is told in its report."""
+        reports: list[FileReport] = []
         try:
-            document = read()
-            if kind:  # the same bytes read in another way are another document
-                stamp = f"{kind}:{document.content_hash}"
-                document = replace(document, content_hash=stamp)
-            held = self.corpus.unchanged(document.uri, document.content_hash)
-            if held is not None and not restore:
-                return FileReport(document.uri, "unchanged", held)
-            articles = pages.articles(document, kind=kind)
+            for document in documents:
+                if isinstance(document, UnreadableFile):
+                    failed = FileReport(str(document.path), "failed", reason=document.reason)
+                    reports.append(failed)
+                else:
+                    reports.append(self._put(document, kind, restore))
         except UnreadableFile as error:
-            return FileReport(uri, "failed", reason=error.reason)
+            reports.append(FileReport(uri, "failed", reason=error.reason))
+        return reports[0] if len(reports) == 1 else _together(uri, reports)
+
+    def _put(self, document: Document, kind: str | None, restore: bool) -> FileReport:
+        """Hold the articles of one document."""
+        if kind:  # the same bytes read in another way are another document
+            document = replace(document, content_hash=f"{kind}:{document.content_hash}")
+        held = self.corpus.unchanged(document.uri, document.content_hash)
+        if held is not None and not restore:
+            return FileReport(document.uri, "unchanged", held)
+        articles = pages.articles(document, kind=kind)
         if not articles:
-            return FileReport(uri, "failed", reason=NO_TEXT)
+            return FileReport(document.uri, "failed", reason=NO_TEXT)
         put = self.corpus.put(document, articles, now=_now(), restore=restore)
         notices = _notices(document)
         if put.kept_out:
@@ -212,6 +238,29 @@ class Archive:
             return self.store.merge(lambda: self._writing(LONG_PATIENCE))
         except ArchiveBusy:
             return False
+
+
+def _together(uri: str, reports: Sequence[FileReport]) -> FileReport:
+    """One report of a file that holds several documents."""
+    failed = [r for r in reports if r.outcome == "failed"]
+    if len(failed) == len(reports):
+        reason = failed[0].reason if failed else NO_TEXT
+        return FileReport(uri, "failed", reason=f"nothing in it can be read: {reason}")
+    outcomes = [o for o in ("replaced", "added") if any(r.outcome == o for r in reports)]
+    notices = [f"{r.uri.removeprefix(uri)}: {r.reason}" for r in failed]
+    if failed:
+        notices.insert(0, f"{len(failed)} of {len(reports)} parts were not read")
+    notices += [f"{r.uri.removeprefix(uri)}: {said}" for r in reports for said in r.notices]
+    articles = tuple(dict.fromkeys(i for r in reports for i in r.articles))
+    return FileReport(uri, [*outcomes, "unchanged"][0], articles, notices=_few(notices))
+
+
+def _few(notices: Sequence[str]) -> tuple[str, ...]:
+    """Notices without repeats, the first of very many."""
+    told = tuple(dict.fromkeys(notices))
+    if len(told) <= _MOST_NOTICES:
+        return told
+    return (*told[:_MOST_NOTICES], f"and {len(told) - _MOST_NOTICES} more like these")
 
 
 def _notices(document: Document) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ import hashlib
 import time
 import uuid
 from collections.abc import Generator as Yields
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -121,10 +121,11 @@ class Pipeline:
         *,
         kind: str | None = None,
         restore: bool = False,
+        fields: Mapping[str, str] | None = None,
         progress: Progress | None = None,
     ) -> list[FileReport]:
         """Add files and folders; every file is reported, whatever became of it."""
-        return self.archive.add(paths, kind=kind, restore=restore, progress=progress)
+        return self.archive.add(paths, kind=kind, restore=restore, fields=fields, progress=progress)
 
     def add_upload(
         self, name: str, data: bytes, *, kind: str | None = None, restore: bool = False

@@ -1,25 +1,43 @@
 """Files to Documents: one small module a format.
 
 A reader changes nothing that a person would miss: `Document.text` is the decoded file, front
-matter included, and every piece tells where in it its characters stand.
+matter included, or what was extracted from it where the file is no text; every piece tells where
+in it its characters stand. Formats with a parser of their own are read in a process with limits
+(`rag.readers.worker`).
 """
 
 from __future__ import annotations
 
+import atexit
 import hashlib
+import io
 import os
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
+from typing import BinaryIO
 
 from rag.errors import UnreadableFile
+from rag.readers import packed, records
 from rag.readers.decode import decode
+from rag.readers.extract import document
 from rag.readers.markdown import markdown_pieces
 from rag.readers.matter import front_matter
+from rag.readers.parsers import SUFFIXES as _PARSED
 from rag.readers.text import text_pieces
+from rag.readers.worker import Worker
 from rag.types import Document, FileReport, Piece
 
-__all__ = ["MAX_BYTES", "SUFFIXES", "find_files", "read_bytes", "read_path"]
+__all__ = [
+    "MAX_BYTES",
+    "SUFFIXES",
+    "find_files",
+    "read_bytes",
+    "read_every",
+    "read_path",
+    "read_upload",
+]
 
 MAX_BYTES = 32 * 1024 * 1024
 _Reader = Callable[[str, int], tuple[tuple[Piece, ...], tuple[str, ...]]]
@@ -29,42 +47,26 @@ _READERS: dict[str, tuple[str, _Reader]] = {
     ".md": ("markdown", markdown_pieces),
     ".markdown": ("markdown", markdown_pieces),
 }
-SUFFIXES: frozenset[str] = frozenset(_READERS)
+SUFFIXES: frozenset[str] = frozenset(
+    {*_READERS, *_PARSED, *records.SUFFIXES, *packed.SUFFIXES, packed.ZIP}
+)
+"""The endings, in lower case, of the files that are read."""
 _KNOWN = ", ".join(sorted(SUFFIXES))
 
 
 def read_path(path: Path) -> Document:
-    """Read one file.
+    """Read one file that holds one document.
 
     Raises:
         UnreadableFile: missing, no file, empty, no permission, too large, not text, an ending that
-            is not known, or nothing in it to read; the reason says what to do.
+            is not known, nothing in it to read, or several documents (`read_every` gives them);
+            the reason says what to do.
     """
-    _reader(path)
-    try:
-        resolved = path.resolve()
-        found = resolved.stat()
-        if stat.S_ISDIR(found.st_mode):
-            raise UnreadableFile(path, "is a folder; name the files in it or add the folder")
-        if not stat.S_ISREG(found.st_mode):
-            raise UnreadableFile(path, "is not a regular file; copy its content into one")
-        if found.st_size > MAX_BYTES:
-            raise _too_large(path, found.st_size)
-        with resolved.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except FileNotFoundError as error:
-        raise UnreadableFile(path, "does not exist; check the path") from error
-    except PermissionError as error:
-        raise UnreadableFile(path, "may not be read; change its permissions") from error
-    except OSError as error:
-        raise UnreadableFile(path, f"cannot be read ({error.strerror}); check the path") from error
-    except (ValueError, RuntimeError) as error:  # a NUL in the name; links that run in a circle
-        raise UnreadableFile(path, f"is no usable path ({error}); check it") from error
-    return read_bytes(str(resolved), data)
+    return _only(path, read_every(path))
 
 
 def read_bytes(name: str, data: bytes) -> Document:
-    """Read an upload.
+    """Read an upload that holds one document.
 
     Args:
         name: its name or path; the ending tells the format.
@@ -77,9 +79,136 @@ def read_bytes(name: str, data: bytes) -> Document:
     Raises:
         UnreadableFile: see `read_path`.
     """
-    kind, reader = _reader(Path(name))
+    return _only(name, read_upload(name, data))
+
+
+def read_every(
+    path: Path, fields: Mapping[str, str] | None = None
+) -> Iterator[Document | UnreadableFile]:
+    """Read a file that may hold several documents: records, news one a line, a ZIP.
+
+    Records and lists of news are streamed, however long the file is.
+
+    Args:
+        path: the file.
+        fields: the names that records give to "title", "text" and other keys of metadata.
+
+    Yields:
+        Its documents, in order; for a record, a member or a page of it that cannot be read, why.
+
+    Raises:
+        UnreadableFile: see `read_path`.
+    """
+    _known(path)
+    try:
+        resolved = path.resolve()
+        found = resolved.stat()
+        if stat.S_ISDIR(found.st_mode):
+            raise UnreadableFile(path, "is a folder; name the files in it or add the folder")
+        if not stat.S_ISREG(found.st_mode):
+            raise UnreadableFile(path, "is not a regular file; copy its content into one")
+        with resolved.open("rb") as file:
+            yield from _documents(str(resolved), file, found.st_size, fields)
+    except FileNotFoundError as error:
+        raise UnreadableFile(path, "does not exist; check the path") from error
+    except PermissionError as error:
+        raise UnreadableFile(path, "may not be read; change its permissions") from error
+    except OSError as error:
+        reason = f"cannot be read ({error.strerror or error}); check the path"
+        raise UnreadableFile(path, reason) from error
+    except (ValueError, RuntimeError) as error:  # a NUL in the name; links that run in a circle
+        raise UnreadableFile(path, f"is no usable path ({error}); check it") from error
+
+
+def read_upload(
+    name: str, data: bytes, fields: Mapping[str, str] | None = None
+) -> Iterator[Document | UnreadableFile]:
+    """Read an upload that may hold several documents; see `read_every`."""
+    _known(Path(name))
     if len(data) > MAX_BYTES:
         raise _too_large(name, len(data))
+    return _documents(name, io.BytesIO(data), len(data), fields)
+
+
+def _documents(
+    name: str, file: BinaryIO, size: int, fields: Mapping[str, str] | None
+) -> Iterator[Document | UnreadableFile]:
+    """What is in an open file, by its ending."""
+    suffixes = [suffix.lower() for suffix in Path(name).suffixes[-2:]]
+    if suffixes[-1] == packed.ZIP:
+        yield from _members(name, file, fields)
+        return
+    if suffixes[-1] in packed.SUFFIXES:
+        inner = packed.inner_name(name)
+        _known(Path(inner))
+        with packed.unpacked(name, file, suffixes[-1]) as stream:
+            if Path(inner).suffix.lower() in (packed.ZIP, *packed.SUFFIXES):
+                raise UnreadableFile(name, "is packed twice; unpack it and add it again")
+            yield from _unpacked(name, inner, stream, None, fields)
+        return
+    yield from _unpacked(name, name, file, size, fields)
+
+
+def _unpacked(
+    name: str, inner: str, stream: BinaryIO, size: int | None, fields: Mapping[str, str] | None
+) -> Iterator[Document | UnreadableFile]:
+    """What is in a stream; `inner` tells its format, `size` its bytes where they are known."""
+    suffix = Path(inner).suffix.lower()
+    buffered = io.BufferedReader(stream, 1 << 20) if isinstance(stream, io.RawIOBase) else stream
+    if suffix in records.STREAMED:
+        yield from records.read(name, suffix, buffered, fields)
+        return
+    if suffix in records.LISTS:
+        first = buffered.read(records.LOOKED_AT)
+        if records.is_list(first):
+            yield from records.read_list(name, first, buffered)
+            return
+    else:
+        first = b""
+    if size is not None and size > MAX_BYTES:
+        raise _too_large(name, size)
+    data = first + buffered.read(MAX_BYTES + 1 - len(first))
+    if len(data) > MAX_BYTES:
+        raise _too_large(name, len(data))
+    yield from _whole(name, suffix, data, fields)
+
+
+def _whole(
+    name: str, suffix: str, data: bytes, fields: Mapping[str, str] | None
+) -> Iterator[Document | UnreadableFile]:
+    """What is in a file that is read at once."""
+    if not data.strip():
+        raise UnreadableFile(name, "is empty; nothing was added")
+    if suffix in records.SUFFIXES:
+        yield from records.read_json(name, data, fields)
+    elif suffix in _PARSED:
+        digest = hashlib.sha256(data).hexdigest()
+        for extract in _worker().extract(_PARSED[suffix], name, data):
+            try:
+                yield document(name, extract, digest)
+            except UnreadableFile as error:
+                yield error
+    else:
+        yield _text(name, suffix, data)
+
+
+def _members(
+    name: str, file: BinaryIO, fields: Mapping[str, str] | None
+) -> Iterator[Document | UnreadableFile]:
+    """What is in a ZIP; its members are never written anywhere."""
+    for member, data in packed.members(name, file, SUFFIXES, MAX_BYTES):
+        if isinstance(data, UnreadableFile):
+            yield data
+            continue
+        try:
+            yield from _documents(f"{name}!/{member}", io.BytesIO(data), len(data), fields)
+        except UnreadableFile as error:
+            yield error
+
+
+def _text(name: str, suffix: str, data: bytes) -> Document:
+    """A text or Markdown file."""
+    kind, reader = _READERS[suffix]
     decoded = decode(name, data)
     text = decoded.text
     if not text.strip():
@@ -94,6 +223,26 @@ def read_bytes(name: str, data: bytes) -> Document:
         metadata["notices"] = told
     digest = hashlib.sha256(data).hexdigest()
     return Document(name, text, pieces, metadata, kind, decoded.encoding, digest)
+
+
+def _only(name: Path | str, found: Iterator[Document | UnreadableFile]) -> Document:
+    """The one document of a file."""
+    first = next(found, None)
+    if isinstance(first, UnreadableFile):
+        raise first
+    if first is None:
+        raise UnreadableFile(name, "holds no text; nothing was added")
+    if next(found, None) is not None:
+        raise UnreadableFile(name, "holds several articles; add it with `wenju add`")
+    return first
+
+
+@cache
+def _worker() -> Worker:
+    """The process that parses; one for all threads, ended with this one."""
+    worker = Worker()
+    atexit.register(worker.close)
+    return worker
 
 
 def find_files(paths: Sequence[Path]) -> tuple[list[Path], list[FileReport]]:
@@ -143,12 +292,10 @@ def _walk(path: Path) -> Iterator[tuple[Path, str | None]]:
         yield Path(problem.filename), f"cannot be listed ({problem.strerror})"
 
 
-def _reader(path: Path) -> tuple[str, _Reader]:
-    try:
-        return _READERS[path.suffix.lower()]
-    except KeyError:
+def _known(path: Path) -> None:
+    if path.suffix.lower() not in SUFFIXES:
         ending = path.suffix or "no ending"
-        raise UnreadableFile(path, f"has {ending}; only {_KNOWN} files are read") from None
+        raise UnreadableFile(path, f"has {ending}; only {_KNOWN} files are read")
 
 
 def _too_large(path: Path | str, size: int) -> UnreadableFile:

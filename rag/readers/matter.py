@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
 
 import yaml
 
@@ -47,6 +49,11 @@ _KINDS = {
 }  # fmt: skip
 _LANGUAGES = {"zh": "zh", "en": "en", "中文": "zh", "汉语": "zh", "chinese": "zh", "英文": "en",
               "英语": "en", "english": "en"}  # fmt: skip
+ALLOWED: Mapping[str, frozenset[str]] = MappingProxyType(
+    {"kind": frozenset(_KINDS), "language": frozenset(_LANGUAGES)}
+)
+"""The values that two keys may have."""
+
 _HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _NAMES_CUT = re.compile(r"[、，,;；/／|｜&＆\n]|\s+(?:and|AND|和)\s+")
 _ROLES = re.compile(
@@ -112,7 +119,7 @@ def _load(name: str, source: str) -> object:
         raise UnreadableFile(name, f"the front matter cannot be read ({error})") from error
 
 
-def normalise(name: str, values: Mapping[object, object]) -> tuple[Metadata, tuple[str, ...]]:
+def normalise(name: str, values: Mapping[Any, object]) -> tuple[Metadata, tuple[str, ...]]:
     """Give metadata the keys and forms that Wenju uses.
 
     Known keys, English or Chinese, become title, authors, affiliations (tuples), published (ISO
