@@ -64,6 +64,28 @@ def centred(rows: Vector, mean: Vector) -> Vector:
     return unit
 
 
+def centred_cosines(
+    rows: Vector, vector: Vector, means: Vector, which: NDArray[np.integer]
+) -> Vector:
+    """The inner products of a vector with rows that are centred, without centring each of them.
+
+    Args:
+        rows: float32, (n, dim), of length 1.
+        vector: float32, (dim,).
+        means: float32, (k, dim).
+        which: the mean of each row, (n,), below k.
+
+    Returns:
+        `centred(rows, means[which]) @ vector`, float32, (n,).
+    """
+    share = np.float32(SHARE)
+    along = np.einsum("ij,kj->ik", rows, means)[np.arange(len(rows)), which]
+    lengths = 1 - 2 * share * along + share * share * (means * means).sum(axis=1)[which]
+    moved = np.einsum("ij,j->i", rows, vector) - share * (means @ vector)[which]
+    found: Vector = moved / np.sqrt(np.maximum(lengths, np.float32(1e-12)))
+    return found
+
+
 def load_centres(encoder: Encoder, cache: Path) -> Centres:
     """An encoder's means: from the cache folder, or made there once (200 short texts are encoded).
 

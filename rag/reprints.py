@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import threading
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -54,6 +55,7 @@ class Reprints:
     def __init__(self, path: Path) -> None:
         """Name the file; it is made when first written to."""
         self._path = path
+        self._threads = threading.local()
 
     def sync(self, corpus: Corpus) -> int:
         """Hold just the corpus's articles; the caller has the writer lock.
@@ -87,13 +89,24 @@ class Reprints:
         if not self._path.exists() or not ids:
             return {}
         marks = ",".join("?" * len(ids))
-        with self._opened() as db:
+        with self._reading() as db:
             rows = db.execute(
                 f"SELECT id, family FROM articles a WHERE id IN ({marks}) AND EXISTS"  # noqa: S608  only marks
                 " (SELECT 1 FROM articles b WHERE b.family = a.family AND b.id <> a.id)",
                 list(ids),
             )
             return dict(rows.fetchall())
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        """This thread's own connection, which stays open: opening one took most of a look-up."""
+        try:
+            held = getattr(self._threads, "db", None)
+            if held is None:
+                held = self._threads.db = sqlite3.connect(self._path, timeout=30)
+            yield held
+        except sqlite3.Error as error:
+            raise HomeUnusable(self._path.parent, str(error)) from error
 
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:

@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 
 from index.snapshot import Snapshot
 from rag import terms
-from rag.centre import Centres, Vector, centred
+from rag.centre import Centres, Vector, centred, centred_cosines
+from rag.chunk import article_of
 from rag.corpus import Corpus
 from rag.exact import Candidate, exact, named
 from rag.fusion import Method
@@ -88,44 +89,45 @@ def retrieve(
     centres = source.centres() if across and method.centred else None
     vector = centred(question.vector, centres.question[asked]) if centres else question.vector
     words = _words(question.text, asked if across and method.translated else None, source)
-    passages, lexical = _candidates(vector, words, source)
-    if not passages:
+    found, lexical = _candidates(vector, words, source)
+    if not found:
         return []
-    keys = list(passages)
-    rows = _Rows.of(keys, source.snapshot)
+    languages = [scope.language(article_of(key), asked) for key in found]
+    rows = _Rows.of(found, source.snapshot)
     raw = rows.cosines(question.vector)
-    compared = raw
-    if across:
-        languages = [scope.language(p, asked) for p in passages.values()]
-        if centres:
-            compared = rows.centred(centres, languages).cosines(vector)
-        if method.evened:
-            compared = (_evened(compared[0], languages), _evened(compared[1], languages))
-    dense, sentence = (dict(zip(keys, map(float, column), strict=True)) for column in compared)
+    compared = rows.centred(vector, centres, languages) if centres else raw
+    if across and method.evened:
+        compared = (_evened(compared[0], languages), _evened(compared[1], languages))
+    dense, sentence = (dict(zip(found, column.tolist(), strict=True)) for column in compared)
     by_name = {"dense": dense, "sentence": sentence, "lexical": lexical}
     fused = method.fused(by_name, across)
     best = _best(fused)[: max(top_k, READ)]
-    articles = source.corpus.get_many([passages[key].article_id for key in best])
+    # A hit whose article was deleted a moment ago is in the index still, but not in the corpus.
+    passages = source.corpus.passages(best)
+    articles = source.corpus.get_many([p.article_id for p in passages.values()])
+    best = [key for key in best if key in passages and passages[key].article_id in articles]
     by_name["exact"] = _exact(question.text, best[:READ], passages, articles)
     # What is held exactly moves a passage up; how sure the ranks are, the others say.
-    ranked = _best(method.fused(by_name, across))
-    fused = dict(zip(ranked, sorted(fused.values(), reverse=True), strict=True))
-    signals = {
-        key: {"dense": float(raw[0][i]), "sentence": float(raw[1][i])}
-        | {name: by_name[name][key] for name in ("lexical", "exact") if key in by_name[name]}
-        for i, key in enumerate(keys)
-    }
-    # An article that is missing was deleted between the two reads.
-    left = [key for key in ranked if passages[key].article_id in articles][:top_k]
+    scores = sorted(fused.values(), reverse=True)
+    again = method.fused(by_name, across)
+    best.sort(key=lambda key: (-again[key], key))
+    at = {key: i for i, key in enumerate(found)}
     return [
-        Evidence(passages[key], articles[passages[key].article_id], rank, fused[key], signals[key])
-        for rank, key in enumerate(left, 1)
+        Evidence(
+            passages[key],
+            articles[passages[key].article_id],
+            rank,
+            scores[rank - 1],
+            {"dense": float(raw[0][at[key]]), "sentence": float(raw[1][at[key]])}
+            | {name: by_name[name][key] for name in ("lexical", "exact") if key in by_name[name]},
+        )
+        for rank, key in enumerate(best[:top_k], 1)
     ]
 
 
 def _candidates(
     vector: Vector, words: Sequence[terms.Term], source: Source
-) -> tuple[Mapping[str, Passage], dict[str, float]]:
+) -> tuple[list[str], dict[str, float]]:
     """The passages that either index finds, by id, and the BM25 scores of those that hold words."""
     places = source.scope.places
     found: dict[str, None] = {}
@@ -136,9 +138,7 @@ def _candidates(
     lexical = {
         hit.id: hit.score for hit in source.snapshot.terms(words, most, source.scope.articles)
     }
-    # A hit whose article was deleted a moment ago is in the index still, but no longer here.
-    passages = source.corpus.passages(list(found | dict.fromkeys(lexical)))
-    return passages, {key: score for key, score in lexical.items() if key in passages}
+    return list(found | dict.fromkeys(lexical)), lexical
 
 
 def _words(question: str, language: str | None, source: Source) -> list[terms.Term]:
@@ -198,15 +198,22 @@ class _Rows:
 
     def cosines(self, vector: Vector) -> tuple[Vector, Vector]:
         """Each passage's own cosine, and its best sentence's, each (n,)."""
-        best = np.maximum.reduceat(self.sentences @ vector, self.starts)
-        return self.passages @ vector, best
+        # Too little work to share out: a matrix product would wait for its second thread.
+        each = np.einsum("ij,j->i", self.sentences, vector)
+        own = np.einsum("ij,j->i", self.passages, vector)
+        return own, np.maximum.reduceat(each, self.starts)
 
-    def centred(self, centres: Centres, languages: Sequence[str]) -> _Rows:
-        """All without the mean of their language."""
-        means = np.stack([centres.passage[language] for language in languages])
+    def centred(
+        self, vector: Vector, centres: Centres, languages: Sequence[str]
+    ) -> tuple[Vector, Vector]:
+        """As `cosines`, with every vector less the mean of its language."""
+        names = sorted(centres.passage)
+        means = np.stack([centres.passage[name] for name in names])
+        which = np.array([names.index(language) for language in languages])
         counts = np.diff(np.append(self.starts, len(self.sentences)))
-        each = np.repeat(means, counts, axis=0)
-        return _Rows(centred(self.passages, means), centred(self.sentences, each), self.starts)
+        each = centred_cosines(self.sentences, vector, means, np.repeat(which, counts))
+        own = centred_cosines(self.passages, vector, means, which)
+        return own, np.maximum.reduceat(each, self.starts)
 
 
 def _evened(scores: Vector, languages: Sequence[str]) -> Vector:

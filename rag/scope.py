@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from index.snapshot import Snapshot
 from rag.corpus import Corpus
-from rag.types import Coverage, Evidence, Filters, Passage
+from rag.types import Coverage, Evidence, Filters
 
 KEPT = 64
 """Sets of filters whose scopes are kept: a reader asks several questions with the same ones."""
@@ -35,11 +35,11 @@ class Scope:
     earliest: str | None
     latest: str | None
 
-    def language(self, passage: Passage, otherwise: str) -> str:
-        """The language of a passage's article; `otherwise` for one added a moment ago."""
+    def language(self, article_id: str, otherwise: str) -> str:
+        """The language of an article; `otherwise` for one added a moment ago."""
         if len(self.languages) == 1:
             return next(iter(self.languages))
-        held = (k for k, ids in self.languages.items() if passage.article_id in ids)
+        held = (k for k, ids in self.languages.items() if article_id in ids)
         return next(held, otherwise)
 
     def coverage(self, evidence: tuple[Evidence, ...]) -> Coverage:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from fakes import HashingEncoder
+from hypothesis import given
+from hypothesis import strategies as st
 
-from rag.centre import LANGUAGES, SHARE, centred, load_centres
+from rag.centre import LANGUAGES, SHARE, centred, centred_cosines, load_centres
 
 
 def test_a_share_of_the_mean_is_taken_off_and_the_length_is_one():
@@ -53,3 +55,14 @@ def test_another_model_has_its_own_and_a_damaged_file_is_replaced(tmp_path):
 def test_a_folder_that_cannot_be_written_costs_only_time(tmp_path):
     (tmp_path / "file").write_text("not a folder")
     assert load_centres(HashingEncoder(), tmp_path / "file").question["en"].shape == (64,)
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_cosines_without_centring_each_row_are_those_with_it(seed):
+    rng = np.random.default_rng(seed)
+    rows, means = rng.normal(size=(20, 8)), rng.normal(size=(3, 8)) / 4
+    rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    means, vector = means.astype(np.float32), rows[7]
+    which = rng.integers(0, 3, 20)
+    expected = centred(rows, means[which]) @ vector
+    np.testing.assert_allclose(centred_cosines(rows, vector, means, which), expected, atol=2e-5)

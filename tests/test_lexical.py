@@ -7,11 +7,13 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
+from unittest.mock import patch
 
 import bm25s
 import numpy as np
 import pytest
 
+import index.lexical
 from index.lexical import CONTEXT, K1, B
 from index.snapshot import Snapshot
 from index.store import Store
@@ -197,3 +199,24 @@ def test_the_tokens_of_one_term_count_as_one_word(tmp_path):
     )
     assert snapshot.terms([{"无此词": 1.0}], 10) == []
     assert [h.id for h in snapshot.terms([{"渝州": 1.0}, {"城": 1.0}], 10, {"g2"})] == ["r2"]
+
+
+def test_words_with_many_translations_are_summed_alike_both_ways(tmp_path: Path) -> None:
+    """Terms of several tokens: over all rows where they are frequent, sorted where they are not."""
+    rng = np.random.default_rng(3)
+    words = ["重庆", "四川", "湖北", "夜景", "江水"]
+    rows = [
+        Entry(f"r{i:03d}", "g", "，".join(rng.choice(words, rng.integers(1, 6))))
+        for i in range(300)
+    ]
+    rows.append(Entry("rare", "g", "灯塔，山村"))
+    snapshot = add(Store(tmp_path / "index", TOKENIZER), rows)
+    terms = [{"重庆": 1.0, "四川": 0.5}, {"灯塔": 1.0, "山村": 0.5}, {"夜景": 1.0, "无": 1.0}]
+    found = {}
+    for limit in (0, 1, 50, 10_000):
+        with patch.object(index.lexical, "_DENSE", limit):
+            found[limit] = snapshot.terms(terms, 400)
+    for hits in found.values():
+        assert {h.id: h.score for h in hits} == pytest.approx({h.id: h.score for h in found[0]})
+    assert len(found[0]) > 200
+    assert found[0][0].id == "rare"
