@@ -18,6 +18,7 @@ from rag.ngrams import load
 from rag.order import in_order, one_article
 from rag.page_report import Explanation, reports
 from rag.pieces import without_turn_lines
+from rag.readers.extract import pages_of
 from rag.roles import Line, lines_of
 from rag.types import Article, Document
 from rag.weave import load_weights
@@ -102,6 +103,7 @@ def _laid_out(document: Document, drafts: Sequence[Draft], kind: str) -> tuple[A
     """Drafts as articles, the front matter winning over what was read."""
     for draft in drafts:
         _describe(draft, document.metadata, single=kind == "article")
+        draft.page = draft.page or pages_of(document, (i for b in draft.blocks for i in b.pieces))
     return tuple(a for a in (article(document, d) for d in drafts) if a.blocks)
 
 

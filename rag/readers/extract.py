@@ -7,7 +7,7 @@ feeds, paragraphs by a blank line, pages by a form feed, so that every place in 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,8 @@ from rag.readers.matter import normalise
 from rag.types import BlockKind, Document, Piece
 
 PAGE_BREAK = "\f"
+PAGED = frozenset({"pdf", "scan"})
+"""The formats that have pages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,18 @@ def _laid_out(paragraphs: Sequence[Paragraph]) -> tuple[str, tuple[Piece, ...], 
 def page_at(text: str, at: int) -> int:
     """The number, from 1, of the page on which a place of `Document.text` stands."""
     return text.count(PAGE_BREAK, 0, at) + 1
+
+
+def pages_of(document: Document, pieces: Iterable[int]) -> str | None:
+    """The pages on which some of a document's pieces stand: "3", "3-5"; None without pages."""
+    if document.format not in PAGED:
+        return None
+    places = [part.source for number in pieces for part in document.pieces[number].parts]
+    if not places:
+        return None
+    first = page_at(document.text, min(span.start for span in places))
+    last = page_at(document.text, max(span.end for span in places))
+    return str(first) if first == last else f"{first}-{last}"
 
 
 def _clean(lines: Sequence[str]) -> tuple[list[str], int]:
