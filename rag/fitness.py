@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 from rag.numerals import Number, numbers
-from rag.question import Analysis, Wanted
+from rag.question import LASTING, Analysis, Wanted
 
-_DATE = re.compile(
+DATE = re.compile(
     r"\d{3,4}\s*年|\d{1,2}\s*月|\d{1,2}\s*[日号]|世纪|年代|[一二三四五六七八九〇]{4}年|[今去昨明前]年|[今昨前]天|"
     r"元年|\d年|时期|\b1\d{3}\b|\b20\d\d\b|"
     r"\b(?:january|february|march|april|may|june|july|august|september|october|november|december|"
@@ -64,7 +64,18 @@ def series(folded: str) -> list[int]:
             found.append(2)
     for match in _EN_SERIES.finditer(folded):
         found.append(match.group().count(",") + 1 + (", and" not in match.group()))
-    return found
+    run = _stepped(folded)
+    return [*found, run] if run > 1 else found
+
+
+def _stepped(folded: str) -> int:
+    """How many items a sentence counts out: 一是…，二是…，三是… has 3."""
+    run = 0
+    for match in STEPS.finditer(folded):
+        sign = next(filter(None, match.groups()))
+        if sign.lstrip("第其")[:1] in ("一二三四五六七八九十"[run : run + 1], str(run + 1)):
+            run += 1
+    return run
 
 
 def _runs(pieces: list[str]) -> list[int]:
@@ -101,7 +112,7 @@ def fit(analysis: Analysis, folded: str) -> float:
     if wanted is Wanted.LIST:
         return list_fit(analysis, folded)
     if wanted is Wanted.TIME:
-        return 1.0 if _EXACT_DATE.search(folded) else 0.5 if _DATE.search(folded) else 0.0
+        return 1.0 if _EXACT_DATE.search(folded) else 0.5 if DATE.search(folded) else 0.0
     if wanted is Wanted.DEFINITION:
         return definition_fit(analysis, folded)
     patterns = {
@@ -137,37 +148,73 @@ def asked_numbers(analysis: Analysis, folded: str) -> list[Number]:
 def _has_unit(unit: str, number: Number, folded: str) -> bool:
     """Whether a number can be of the asked unit.
 
-    That is money, a share, a measure of the same kind, or the noun itself soon after it.
+    That is money, a share, a length of time, a measure of the same kind, or the noun itself soon
+    after it. A date is none of these.
     """
-    before, after = folded[: number.span.start], folded[number.span.end : number.span.end + 8]
-    after = after.lstrip()
+    before = folded[: number.span.start]
+    after = _ROUND.sub("", folded[number.span.end : number.span.end + 12].lstrip())
     if unit == "元":
-        return bool(_CURRENCY.search(after)) or before.endswith("$")
+        return bool(_CURRENCY.search(after[:8])) or before.endswith(("$", "¥"))
     if unit == "%":
         return bool(_PERCENT.match(after)) or before.endswith(("分之", ":"))
+    if unit == LASTING:
+        return bool(_LENGTH.match(after)) and not _year(number, after)
+    if unit[:1] not in ("年", "月", "日", "天", "号") and _dated(number, before, after):
+        return False
     if number.written == "han" and not number.unit:
         return False
     if not unit:
         return number.written == "digits" or len(number.span) > 1 or after[:1] in _COUNTERS
+    same = after[:1] == unit[0] or unit in after[:8]
     if unit[0] in _COUNTERS:
-        return after[:1] in _COUNTERS or (number.written == "digits" and not after[:1].isalnum())
+        # 多少座加氢站: 5座, 5个 and 5 加氢站 all tell; 5只 does not.
+        noun = len(unit) > 1 and unit[1:] in after[:8]
+        alike = after[:1] in _COUNTERS if unit[0] == "个" else after[:1] == "个" and unit[0] != "人"
+        people = unit[0] in _PERSONS and after[:1] in _PERSONS
+        bare = number.written == "digits" and not after[:1].isalnum()
+        return same or noun or alike or people or bare
+    if _MEASURE.match(unit):
+        return same
     # 多少块试验田 asks for 三十二块: the first character is the measure, the next the noun's.
-    same = after[:1] == unit[0]
-    return same or unit in after or (number.written == "digits" and after[:1] in "人名个家所座")
+    return same or (number.written == "digits" and after[:1] in "人名个家所座")
 
 
-_COUNTERS = frozenset("个家名位人口所座种类项条件只头匹张本部辆艘架台篇处次届岁级层倍年月天户套栋")
+def _year(number: Number, after: str) -> bool:
+    return number.written == "digits" and len(number.span) == 4 and after.startswith("年")
+
+
+def _dated(number: Number, before: str, after: str) -> bool:
+    """Whether a number is a part of a date (2024年, 8月, 27日, "in 2024")."""
+    if after.startswith(("月", "日", "号")) or _year(number, after):
+        return True
+    if re.match(r"世纪|年代", after):
+        return True
+    year = len(number.span) == 4 and 1000 <= number.value < 2100 and "," not in before[-1:]
+    return year and bool(_BEFORE_YEAR.search(before)) and not after[:1].isalpha()
+
+
+_ROUND = re.compile(r"^[多余来][万亿千百]*\s*")
+_PERSONS = frozenset("人名位口")
+_LENGTH = re.compile(
+    r"年|个?多?月|天|日|周|个?星期|个?(?:多|半)?小时|分钟?|秒|(?:year|month|week|day|hour|minute|second)"
+)
+_MEASURE = re.compile(
+    r"公|平方|立方|米|厘|毫|吨|度|列|亩|小时|分钟|秒|斤|克|升|瓦|千|海里|英|元|美"
+)
+_BEFORE_YEAR = re.compile(
+    r"\b(?:in|of|since|by|until|from|for|to|before|after|during|and|early|late|january|february"
+    r"|march|april|may|june|july|august|september|october|november|december|\d{1,2},?) $"
+)
+_COUNTERS = frozenset("个家名位人口所座种类项条件只头匹张本部辆艘架台篇处次届岁级层倍户套栋")
 
 
 def number_fit(analysis: Analysis, folded: str) -> float:
     """1 where a number carries the asked unit, .5 where there is another number, else 0."""
-    if analysis.unit and asked_numbers(analysis, folded):
+    if asked_numbers(analysis, folded):
         return 1.0
     digits = [n for n in numbers(folded) if n.written == "digits" or len(n.span) > 1]
     stated = {value for value, _ in analysis.asserted}
-    if any(n.value not in stated for n in digits):
-        return 0.5 if analysis.unit else 1.0
-    return 0.0
+    return 0.5 if any(n.value not in stated for n in digits) else 0.0
 
 
 def list_fit(analysis: Analysis, folded: str) -> float:

@@ -19,7 +19,7 @@ _HAN = re.compile(r"[\u3400-\u9fff]")
 _RUNS = re.compile(r"[\u3400-\u9fff]+|[a-z0-9.%+]+")
 
 
-def _held(alternatives: Sequence[str], folded: str) -> float:
+def stands_in(alternatives: Sequence[str], folded: str) -> float:
     """1 where any of the alternatives stands in a text, else 0.
 
     A single character of a longer list counts `LONE`; English must stand at the beginning of a
@@ -38,10 +38,10 @@ def _held(alternatives: Sequence[str], folded: str) -> float:
 
 
 def _row(alternatives: Sequence[str], texts: Sequence[str]) -> Sequence[float]:
-    """`_held` for each text; most terms are one Chinese word, which needs no more than `in`."""
+    """`stands_in` for each text; most terms are one Chinese word, which needs no more than `in`."""
     if len(alternatives) == 1 and not alternatives[0][:1].isascii():
         return [alternatives[0] in text for text in texts]
-    return [_held(alternatives, text) for text in texts]
+    return [stands_in(alternatives, text) for text in texts]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,7 +102,7 @@ class Overlap:
         known: dict[str, NDArray[np.float64]] = {}
         for i, title in enumerate(titles):
             if title not in known:
-                known[title] = np.array([_held(a, title) for _, a in self.terms])
+                known[title] = np.array([stands_in(a, title) for _, a in self.terms])
             held[:, i] = np.maximum(held[:, i], known[title])
         return self.share(held)
 

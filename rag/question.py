@@ -10,6 +10,9 @@ from enum import StrEnum
 from rag.asked_heads import COUNT, EN_COUNT, Head, head_asked
 from rag.numerals import numbers
 
+LASTING = "时间"
+"""The unit of a question for how long something takes."""
+
 
 class Wanted(StrEnum):
     """The kind of answer that a question asks for."""
@@ -36,7 +39,8 @@ class Analysis:
         language: "zh" or "en".
         wanted: the kind of answer.
         count: how many items are asked for ("哪四大", "which five"), or None.
-        unit: the measure or noun that an asked number must carry ("家", "元", "%"), or "".
+        unit: the measure or noun that an asked number must carry ("家", "元", "%"), `LASTING` for
+            a length of time, or "".
         asserted: numbers that the question itself states, with their unit ("2027" "年").
         quoted: what stands in quotation or title marks.
         latin: names in Latin letters in a Chinese question, numbers with letters (5G) too.
@@ -58,7 +62,11 @@ class Analysis:
 
 _PERSON = re.compile(
     r"谁|哪(?:一|两|几|二|三)?[位名](?!单位)|何人|什么人|哪个人|哪些人"
-    r"|\bwho(?:m|se)?\b|\bwhich (?:person|official|leader|author|scientist|player|president|king)"
+    r"|(?:主任|书记|[局市县区镇省部院校会队董事总行]长|经理|总裁|教练|导演|主席|总理|总统|设计师|工程师"
+    r"|建筑师|负责人|发言人|创始人|教授|院士|冠军)(?:的名字)?(?:叫|是)?(?:什么(?:名字)?|姓什么)[?？]?$"
+    r"|\bwho(?:m|se)?\b|\bwhich (?:person|official|leader|author|scientist|player|president|king"
+    r"|architect|engineer|mayor|minister|director|artist|singer|general|writer|politician|doctor"
+    r"|professor|actor|actress|emperor|queen|philosopher|designer|founder)\b"
 )
 _TIME = re.compile(
     r"哪一?年|何时|什么时[候间]|啥时候?|何年|几月|几号|几点|哪一?[天日]|哪个?(?:月|世纪|年代|时期"
@@ -80,7 +88,8 @@ _NUMBER = re.compile(
     r"(?:是|为|达到?|有)?(?:什么|何)?[？?]?$"
     r"|\bhow (?:many|much|long|far|old|large|big|tall|high|deep|often|fast)\b"
     r"|\bwhat (?:\w+ ){0,2}(?:percentage|percent|proportion|number|rate|share|amount|population"
-    r"|area|size|ratio)\b"
+    r"|area|size|ratio|salary|wage|fine|price|cost|fee|margin|budget|speed|height|length|depth"
+    r"|distance|temperature|weight)\b"
 )
 _LIST = re.compile(
     rf"哪{COUNT}|哪些|有啥|都有(?:谁|什么|哪)|包括(?:什么|哪)|分别|各[指是为]|(?:指|是)的?哪"
@@ -117,16 +126,19 @@ _LATIN = re.compile(
     r"(?<![a-z0-9])[a-z][a-z0-9]*(?:[+&./-][a-z0-9]+)*\+?|\d+[a-z][a-z0-9]*|\d+(?:\+[a-z0-9]+)+"
 )
 _HAN = re.compile(r"[\u3400-\u9fff]")
-_UNIT_ASKED = re.compile(r"(?:多少|几(?:多)?)\s*([\u4e00-\u9fff]{1,4})?")
+_UNIT_ASKED = re.compile(r"(?:多少|几(?:多)?)\s*[万亿]*([\u4e00-\u9fff]{1,4})?")
 _MONEY = re.compile(
     r"多少钱|多少[亿万]?(?:元|资金|美元|经费|投资)|(?:投资|资金|经费|预算|造价|成本|收入"
-    r"|费用)(?:是|为|了|总额)*多少|how much (?:money|funding|investment)|\b(?:cost|budget"
-    r"|invest\w*)\b"
+    r"|费用|金额|总额|价|票|款|费|薪|工资|产值|生产总值|gdp|利润)(?:是|为|有|达到?|了|总额)*多少"
+    r"|how much (?:money|funding|investment)|\b(?:cost|budget|invest\w*|salary|wages?|price|fine"
+    r"|fee)\b"
 )
 _RATE = re.compile(
     r"百分之几|百分比|比例|占比|比重|利率|增速|增长率|percentage|percent\b|proportion"
-    r"|interest rate|growth rate"
+    r"|率(?:是|为|有|达到?|了)*多少|interest rate|growth rate|\bmargin\b"
 )
+_PEOPLE = re.compile(r"(?:人口|人数|客流量?|吞吐量)(?:是|为|有|达到?|了)*多少")
+_LASTING = re.compile(r"多久|多长时间|\bhow long\b")
 
 
 def analyse(text: str, fold: Callable[[str], str], language: str) -> Analysis:
@@ -207,8 +219,12 @@ def _unit(folded: str) -> str:
         return "元"
     if _RATE.search(folded):
         return "%"
+    if _LASTING.search(folded):
+        return LASTING
     match = _UNIT_ASKED.search(folded)
-    return (match[1] or "")[:2] if match else ""
+    if match and match[1]:
+        return match[1][:2]
+    return "人" if _PEOPLE.search(folded) else ""
 
 
 def _asserted(folded: str) -> tuple[tuple[float, str], ...]:

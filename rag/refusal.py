@@ -1,9 +1,10 @@
 """When to say that the archive does not tell.
 
-One probability that the question is answered by the evidence, from a logistic regression over a
-few signals (`eval/fit_refusal.py` finds its numbers in `refusal_weights.json`), and hard checks: a
-year, number, quoted name or Latin name in the question that no passage holds, a number or a date
-asked for where none stands.
+One probability that the question is answered by the evidence, from a logistic regression
+(`eval/fit_refusal.py` finds its numbers in `refusal_weights.json`) over what is known of the chosen
+sentences: how they score, how far they lead, what of the question stands in them and their article,
+how near the asked kind of answer stands to it (`rag.nearness`), and what of the question stands
+nowhere: a year, a number, a quoted name, a Latin name.
 """
 
 from __future__ import annotations
@@ -16,9 +17,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
 
+import numpy as np
+
 from index.tokens import fold
 from rag.bilingual import to_chinese
-from rag.fitness import asked_numbers, fit, list_fit, series
+from rag.fitness import list_fit, series
+from rag.nearness import nearness
 from rag.numerals import values
 from rag.question import Analysis, Wanted
 from rag.relevance import Ranking
@@ -26,7 +30,25 @@ from rag.types import Evidence
 
 _HAN = re.compile(r"[\u3400-\u9fff]")
 
-SIGNALS = ("score", "no_fit", "no_count", "missing_number", "missing_name")
+SIGNALS = (
+    "score", "margin", "mass",
+    "sentence", "clause", "article", "lacking", "lacking_number", "no_count",
+    "missing_number", "lost_number", "missing_name",
+    "number", "time", "person", "place", "list", "thing", "cross",
+)  # fmt: skip
+"""What the probability is made of; no cosine is among them, because its scale is the model's:
+
+- score, margin, mass: of the best sentence; how far it leads those of other passages; the chosen
+  sentences' share of the softmax over all;
+- sentence, clause, article: see `rag.nearness.Nearness`;
+- lacking: nothing of the asked kind stands in the chosen sentences; lacking_number: no number;
+  no_count: no list of the asked length;
+- missing_number: a number of the question stands not in the passage; lost_number: nor in the whole
+  article; missing_name: a name of it stands in no passage;
+- the kind of question; cross: question and passage are of two languages.
+"""
+
+KINDS = ("number", "time", "person", "place", "list", "thing")
 
 LONG_QUOTE = 5
 """A quotation in the question with fewer characters is often the asker's own word."""
@@ -59,7 +81,7 @@ class Verdict:
     @property
     def hard(self) -> bool:
         """Whether something asked about or asked for stands nowhere, whatever the likeness."""
-        return any(self.signals[name] for name in SIGNALS if name != "score")
+        return bool(self.missing or self.lacking or self.signals["no_count"])
 
 
 Judge = Callable[[Analysis, Ranking, Sequence[Evidence], Sequence[int]], Verdict]
@@ -78,14 +100,23 @@ def judge(
         chosen: the sentences that would be the answer, most important first.
     """
     signals, missing, lacking = _signals(analysis, ranking, evidence, list(chosen))
-    cross = evidence[ranking.candidates[chosen[0]].evidence].article.language != analysis.language
-    table = _weights()["cross" if cross else "same"]
+    table = _weights()
     total = table["bias"] + sum(table[name] * signals[name] for name in SIGNALS)
     probability = 1.0 / (1.0 + math.exp(-max(-50.0, min(50.0, total))))
-    # A wrong figure does more harm than a refusal: it is quoted.
-    figure = analysis.wanted is Wanted.NUMBER
-    threshold = table["figure_threshold" if figure else "threshold"]
-    return Verdict(probability, probability < threshold, missing, lacking, signals)
+    refuse = (
+        probability < table["threshold"]
+        or bool(signals["lost_number"])
+        or (signals["article"] == 0.0 and _translated(ranking, chosen[0]))
+    )
+    return Verdict(probability, refuse, missing, lacking, signals)
+
+
+def _translated(ranking: Ranking, best: int) -> bool:
+    """Whether every word of the question can be looked up in a sentence's language."""
+    words = ranking.words
+    used = [a for a, w in zip(words.terms, words.weights[:, best], strict=True) if w]
+    han = bool(_HAN.search(ranking.candidates[best].folded))
+    return bool(used) and all(any(bool(_HAN.search(t)) == han for t in a) for _, a in used)
 
 
 def _signals(
@@ -95,19 +126,42 @@ def _signals(
     best = candidates[chosen[0]]
     answer = " ".join(candidates[i].folded for i in chosen)
     own = [i for i, c in enumerate(candidates) if c.evidence == best.evidence]
-    title = (evidence[best.evidence].article.title or "").lower()
+    article = evidence[best.evidence].article
+    title, whole = fold(article.title or ""), fold(f"{article.text} {article.published or ''}")
     passage = " ".join([title, *(candidates[i].folded for i in own)])
     numbers_missing = _missing_numbers(analysis, passage)
     names_missing = _missing_names(analysis, ranking, evidence)
-    lacking = _lacking(analysis, answer)
+    near = nearness(analysis, ranking, chosen, title, whole)
+    lacking = analysis.wanted.value if near.none else _no_list(analysis, answer)
     signals = {
-        "score": float(ranking.scores[chosen[0]]),
-        "no_fit": float(bool(lacking)),
+        **_scores(ranking, chosen),
+        "sentence": near.sentence,
+        "clause": near.clause,
+        "article": near.article,
+        "lacking": float(bool(lacking)),
+        "lacking_number": float(lacking == "number"),
         "no_count": float(_no_count(analysis, answer, chosen)),
         "missing_number": float(bool(numbers_missing)),
+        "lost_number": float(bool(numbers_missing and _missing_numbers(analysis, whole))),
         "missing_name": float(bool(names_missing)),
+        **{kind: float(analysis.wanted.value == kind) for kind in KINDS},
+        "cross": float(article.language != analysis.language),
     }
     return signals, (*names_missing, *numbers_missing), lacking
+
+
+def _scores(ranking: Ranking, chosen: Sequence[int]) -> dict[str, float]:
+    """How the chosen sentences stand among all."""
+    best = ranking.candidates[chosen[0]].evidence
+    pairs = zip(ranking.candidates, ranking.scores, strict=True)
+    others = [float(score) for c, score in pairs if c.evidence != best]
+    score = float(ranking.scores[chosen[0]])
+    likely = np.exp(ranking.scores - ranking.scores.max())
+    return {
+        "score": score,
+        "margin": score - max(others) if others else 0.0,
+        "mass": float(likely[list(chosen)].sum() / likely.sum()),
+    }
 
 
 def _missing_names(
@@ -147,16 +201,10 @@ def _missing_numbers(analysis: Analysis, passage: str) -> list[str]:
     ]
 
 
-def _lacking(analysis: Analysis, answer: str) -> str:
-    """The kind of answer that is asked for and that the answer has nothing of."""
-    if analysis.wanted is Wanted.NUMBER:
-        asked = asked_numbers(analysis, answer)
-        return "" if asked or (not analysis.unit and fit(analysis, answer) > 0) else "number"
-    if analysis.wanted is Wanted.TIME:
-        return "" if fit(analysis, answer) > 0 else "time"
-    if analysis.wanted is Wanted.LIST and analysis.count is not None:
-        return "" if list_fit(analysis, answer) > 0 else "list"
-    return ""
+def _no_list(analysis: Analysis, answer: str) -> str:
+    """The word "list" where a list of some length is asked for and the answer has none at all."""
+    counted = analysis.wanted is Wanted.LIST and analysis.count is not None
+    return "list" if counted and list_fit(analysis, answer) == 0 else ""
 
 
 def _no_count(analysis: Analysis, answer: str, chosen: Sequence[int]) -> bool:
@@ -167,9 +215,9 @@ def _no_count(analysis: Analysis, answer: str, chosen: Sequence[int]) -> bool:
 
 
 @lru_cache(maxsize=1)
-def _weights() -> dict[str, dict[str, float]]:
+def _weights() -> dict[str, float]:
     text = resources.files("rag").joinpath("refusal_weights.json").read_text(encoding="utf-8")
-    table: dict[str, dict[str, float]] = json.loads(text)
+    table: dict[str, float] = json.loads(text)
     return table
 
 

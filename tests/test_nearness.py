@@ -1,0 +1,122 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from index.tokens import fold
+from rag.fitness import asked_numbers, number_fit, series
+from rag.nearness import answers_in, nearness
+from rag.overlap import Overlap
+from rag.question import LASTING, Wanted, analyse
+from rag.relevance import FEATURES, Candidate, Ranking
+from rag.types import Span
+
+
+def asked(text, language="zh"):
+    return analyse(text, fold, language)
+
+
+def told(question, sentence, language="zh"):
+    """The numbers of a sentence that can answer a question."""
+    return [
+        sentence[n.span.start : n.span.end]
+        for n in asked_numbers(asked(question, language), sentence)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("question", "sentence", "numbers"),
+    [
+        ("沿线有多少座加氢站？", "2021年11月，首批3辆物流车开上了走廊。", []),
+        ("沿线有多少座加氢站？", "2021年11月，走廊上建成5座站。", ["5"]),
+        ("用了多少张金箔？", "造像有830只手。", []),
+        ("搬迁了多少户居民？", "开挖土石方5700多万立方米。", []),
+        ("搬迁了多少户居民？", "涉及居民近700万户。", ["700万"]),
+        ("新区有多少人口？", "2020年12月29日，新区设立。", []),
+        ("新区常住人口有多少？", "新区住着12.6万人，共5个镇。", ["12.6万"]),
+        ("线路总投资是多少？", "全长2290公里，投资286亿元。", ["286亿"]),
+        ("要下厂多久？", "2023年起每五年不少于六个月。", ["五", "六"]),
+        ("总产量是多少万台？", "年产量3000万台，工厂6家。", ["3000万"]),
+    ],
+)
+def test_a_number_answers_only_with_the_asked_unit(question, sentence, numbers):
+    assert told(question, sentence) == numbers
+
+
+def test_a_year_is_no_count_in_english_either():
+    assert told("How many passengers does it carry?", "it opened in 2022.", "en") == []
+    assert told("How many passengers does it carry?", "it carries 4,200 a day.", "en") == ["4,200"]
+
+
+def test_a_date_alone_fits_a_question_for_a_number_half():
+    assert number_fit(asked("有多少座加氢站？"), "2021年11月启动。") == 0.5
+    assert number_fit(asked("有多少座加氢站？"), "至今启动。") == 0.0
+
+
+@pytest.mark.parametrize(
+    ("question", "wanted", "unit", "language"),
+    [
+        ("管委会主任叫什么名字？", Wanted.PERSON, "", "zh"),
+        ("Which architect designed the station?", Wanted.PERSON, "", "en"),
+        ("What starting salary do they earn?", Wanted.NUMBER, "元", "en"),
+        ("首届签约金额是多少？", Wanted.NUMBER, "元", "zh"),
+        ("覆盖率达到多少？", Wanted.NUMBER, "%", "zh"),
+        ("修了多长时间？", Wanted.NUMBER, LASTING, "zh"),
+    ],
+)
+def test_what_a_question_asks_for_and_in_what_unit(question, wanted, unit, language):
+    analysis = asked(question, language)
+    assert analysis.wanted is wanted
+    if wanted is Wanted.NUMBER:
+        assert analysis.unit == unit
+
+
+def test_steps_counted_out_in_one_sentence_are_a_series():
+    assert 3 in series("一是有技术,二是不依赖客户,三是敢让干部当家。")
+    assert series("一是有技术。") == []
+
+
+@pytest.mark.parametrize(
+    ("question", "sentence", "found"),
+    [
+        ("桥是哪一天通车的？", "桥在2015年通车,12月26日庆祝。", ["12月26"]),
+        ("桥是哪年通车的？", "桥在2015年12月26日通车。", ["2015年"]),
+        ("2015年的桥什么时候通车？", "2015年的桥在春天开工。", []),
+    ],
+)
+def test_a_date_is_as_exact_as_is_asked(question, sentence, found):
+    spans = answers_in(asked(question), sentence)
+    assert [s.of(sentence) for s in spans] == found
+
+
+def ranking_of(sentences, words):
+    candidates = tuple(Candidate(0, i, Span(0, len(s)), s, s) for i, s in enumerate(sentences))
+    overlap = Overlap.of([(w, (w,)) for w in words], [*sentences, "别的话", "再一句"])
+    count = len(sentences)
+    cut = Overlap(overlap.terms, overlap.weights[:, :count], overlap.held[:, :count])
+    return Ranking(
+        candidates, np.zeros(count), np.zeros((count, len(FEATURES))), np.zeros(count), cut
+    )
+
+
+def test_the_asked_kind_counts_only_where_the_questions_words_stand():
+    sentences = ["加氢站还没有建成。", "走廊上跑着50座巴士,全长300公里。"]
+    ranking = ranking_of(sentences, ["走廊", "加氢站"])
+    question = asked("走廊有多少座加氢站？")
+    found = nearness(question, ranking, [0], "", sentences[0])
+    assert found.none
+    assert found.sentence == found.clause == 0.0
+    found = nearness(question, ranking, [1, 0], "", "".join(sentences))
+    assert not found.none
+    assert found.sentence == pytest.approx(1.0)  # the sentence before names the stations
+    assert 0.0 < found.clause < found.sentence
+    assert found.article == pytest.approx(1.0)
+
+
+@given(st.text(alphabet="走廊站座年月日0123456789，。", max_size=40))
+def test_shares_stay_between_none_and_all(sentence):
+    ranking = ranking_of([sentence], ["走廊", "站"])
+    found = nearness(asked("走廊有几座站？"), ranking, [0], "", sentence)
+    assert all(
+        0.0 <= share <= 1.0 + 1e-9 for share in (found.sentence, found.clause, found.article)
+    )
