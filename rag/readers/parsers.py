@@ -5,15 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from rag.readers import html, pdf
+from rag.readers import html, opened, pdf
 from rag.readers.extract import Extract
 
 Parser = Callable[[str, bytes], list[Extract]]
 
-PARSERS: Mapping[str, Parser] = MappingProxyType({"html": html.parse, "pdf": pdf.parse})
+PARSERS: Mapping[str, Parser] = MappingProxyType(
+    {
+        "html": html.parse,
+        "pdf": pdf.parse,
+        "docx": opened.parse_docx,
+        "odt": opened.parse_odt,
+        "epub": opened.parse_epub,
+        "rtf": opened.parse_rtf,
+    }
+)
 """A file's name and bytes to what is in it, by the name of the parser."""
 
 SUFFIXES: Mapping[str, str] = MappingProxyType(
-    {".html": "html", ".htm": "html", ".xhtml": "html", ".shtml": "html", ".pdf": "pdf"}
+    {
+        **dict.fromkeys((".html", ".htm", ".xhtml", ".shtml"), "html"),
+        **{f".{name}": name for name in ("pdf", "docx", "odt", "epub", "rtf")},
+    }
 )
 """The parser of each ending."""
