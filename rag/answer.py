@@ -102,10 +102,10 @@ def draft(
     other = conflict.find(analysis, ranking, evidence, chosen)
     if other is not None:
         chosen = [chosen[0], other]
-    best = candidates[chosen[0]]
+    sentences = [candidates[i].text for i in chosen]
     return Draft(
         _claims(ranking, evidence, chosen, verdict.probability),
-        short_answer(analysis, best.text, tools.fold) if other is None else None,
+        short_answer(analysis, sentences, tools.fold) if other is None else None,
         status="conflicting" if other is not None else _status(analysis, ranking, chosen),
     )
 

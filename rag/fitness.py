@@ -140,8 +140,13 @@ def definition_fit(analysis: Analysis, folded: str) -> float:
 def asked_numbers(analysis: Analysis, folded: str) -> list[Number]:
     """The numbers of a sentence that can answer a question for a number, in order."""
     stated = {value for value, _ in analysis.asserted}
+    ordinal = "第" in analysis.folded or "排名" in analysis.folded
     return [
-        n for n in numbers(folded) if n.value not in stated and _has_unit(analysis.unit, n, folded)
+        n
+        for n in numbers(folded)
+        if n.value not in stated
+        and _has_unit(analysis.unit, n, folded)
+        and (ordinal or folded[: n.span.start][-1:] != "第")
     ]
 
 
@@ -161,7 +166,7 @@ def _has_unit(unit: str, number: Number, folded: str) -> bool:
         return bool(_LENGTH.match(after)) and not _year(number, after)
     if unit[:1] not in ("年", "月", "日", "天", "号") and _dated(number, before, after):
         return False
-    if number.written == "han" and not number.unit:
+    if number.written == "han" and (not number.unit or _A.match(folded, number.span.start)):
         return False
     if not unit:
         return number.written == "digits" or len(number.span) > 1 or after[:1] in _COUNTERS
@@ -193,7 +198,8 @@ def _dated(number: Number, before: str, after: str) -> bool:
     return year and bool(_BEFORE_YEAR.search(before)) and not after[:1].isalpha()
 
 
-_ROUND = re.compile(r"^[多余来][万亿千百]*\s*")
+_A = re.compile(r"一(?=[个种次些定批系名条项位座])")
+_ROUND = re.compile(r"^(?:[多余来][万亿千百]*|\s*[~—–至到-]\s*[\d.,]+)\s*")
 _PERSONS = frozenset("人名位口")
 _LENGTH = re.compile(
     r"年|个?多?月|天|日|周|个?星期|个?(?:多|半)?小时|分钟?|秒|(?:year|month|week|day|hour|minute|second)"

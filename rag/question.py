@@ -135,7 +135,7 @@ _MONEY = re.compile(
 )
 _RATE = re.compile(
     r"百分之几|百分比|比例|占比|比重|利率|增速|增长率|percentage|percent\b|proportion"
-    r"|率(?:是|为|有|达到?|了)*多少|interest rate|growth rate|\bmargin\b"
+    r"|率(?:是|为|有|达到?|了)*多少|interest rate|growth rate|\bmargin\b|\bwhat share\b"
 )
 _PEOPLE = re.compile(r"(?:人口|人数|客流量?|吞吐量)(?:是|为|有|达到?|了)*多少")
 _LASTING = re.compile(r"多久|多长时间|\bhow long\b")

@@ -3,25 +3,48 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from rag.bilingual import to_chinese
 from rag.fitness import asked_numbers, series
 from rag.question import Analysis, Wanted
 
+_HAN_DIGITS = "一二三四五六七八九十"
+_TO = r"(?:\s*(?:至|到|-|—|–|~|～)\s*)"
+_ONE_DATE = (
+    r"(?:(?:公元)?前?\s*\d{1,4}\s*年代?|[今去前明]年)(?:[初末底中头]|[早中晚]期)?"
+    r"(?:\s*\d{1,2}\s*月(?:\s*\d{1,2}\s*[日号])?)?(?:[上下]午|[早晚]上|凌晨)?(?:[初末底中下上]旬?)?"
+    r"|\d{1,2}\s*月(?:\s*\d{1,2}\s*[日号])?"
+    rf"|(?:[\u4e00-\u9fff]{{2}})?(?:元|[{_HAN_DIGITS}]{{1,3}})年(?:[{_HAN_DIGITS}正]{{1,3}}月)?"
+    rf"|[{_HAN_DIGITS}〇零]{{4}}年(?:[{_HAN_DIGITS}]{{1,3}}月(?:[{_HAN_DIGITS}]{{1,3}}[日号])?)?"
+    r"|(?:公元)?前?\d{1,2}世纪(?:\d{2}年代)?(?:[初末中]叶?|[早中晚]期)?"
+)
 _DATE = re.compile(
-    r"(?:\d{4}\s*年)?\s*\d{1,2}\s*月(?:\s*\d{1,2}\s*[日号])?|\d{4}\s*年"
-    r"|[一二三四五六七八九〇零]{4}年"
-    r"(?:[一二三四五六七八九十]{1,3}月(?:[一二三四五六七八九十]{1,3}日)?)?"
-    r"|\d{1,2}世纪(?:\d{2}年代)?|(?:\d{1,2} )?(?:January|February|March|April|May|June|July"
-    r"|August|September|October|"
-    r"November|December)(?: \d{1,2},?)?(?: \d{4})?|\b(?:1\d|20)\d\d\b"
+    rf"(?:{_ONE_DATE})(?:{_TO}(?:{_ONE_DATE}|\d{{1,2}}[日号]))?|(?:\d{{1,2}} )?(?:January|February"
+    r"|March|April|May|June|July|August|September|October|November|December)(?: \d{1,2}\b,?)?"
+    r"(?: \d{4})?|\b(?:1\d|20)\d\d\b"
 )
-_YEAR = re.compile(r"\d{4}\s*年|[一二三四五六七八九〇零]{4}年|\b(?:1\d|20)\d\d\b")
+_YEAR = re.compile(
+    rf"(?:公元)?前?\d{{1,4}}\s*年代?(?:[初末底中头]|[早中晚]期)?|[{_HAN_DIGITS}〇零]{{4}}年"
+    rf"|[\u4e00-\u9fff]{{2}}(?:元|[{_HAN_DIGITS}]{{1,3}})年|\b(?:1\d|20)\d\d\b"
+)
+_DAY = re.compile(
+    rf"(?:(?:\d{{4}}|[今去])\s*年\s*)?\d{{1,2}}\s*月\s*\d{{1,2}}\s*[日号](?:{_TO}(?:\d{{1,2}}月)?"
+    r"\d{1,2}[日号])?|[一二三四五六七八九〇零]{4}年"
+    rf"[{_HAN_DIGITS}]{{1,3}}月[{_HAN_DIGITS}]{{1,3}}[日号]"
+    r"|\d{1,2} (?:January|February|March|April|May|June|July|August|September|October|November"
+    r"|December)(?: \d{4})?|(?:January|February|March|April|May|June|July|August|September"
+    r"|October|November|December) \d{1,2}\b(?:, \d{4})?"
+)
+_ASKS_YEAR = re.compile(r"哪一?年(?!哪?[几月])|何年|what year|which year")
+_ASKS_DAY = re.compile(r"哪一?天|哪日|几号|几月几|\bwh(?:at|ich) (?:day|date)\b")
 _UNIT = re.compile(
-    r"\s*(?:余|多)?(?:[万亿]?(?:平方公里|平方米|立方米|公里|千米|米|厘米|吨|元|美元|人次|小时"
-    r"|分钟|个百分点|℃)|%|％|[\u4e00-\u9fff]|[A-Za-z]+)?"
+    r"\s*[余多]?(?:[万亿]?(?:平方公里|平方千米|平方米|立方米|公里|千米|英里|海里|米|厘米|公分|公尺|英吋"
+    r"|吨|[美港欧日澳加]?元|英镑|人次|个?小时|分钟|个百分点|℃|[万亿]?千瓦时?|个月|公斤|千克)|%|％"
+    r"|[\u4e00-\u9fff]|[A-Za-z]+)?"
 )
+_UP_TO = re.compile(rf"[^\W\d]{{0,2}}{_TO}[\d.,]+")
+_FROM = re.compile(rf"第?(?:[\d.,]+[^\W\d_]{{0,2}}{_TO})?$")
 _MARKED = re.compile(r"“([^”]{1,30})”|《[^》]{1,40}》|「([^」]{1,30})」")
 _CLAUSES = re.compile(r"[^，。；：！？,;!?\n]+")
 _SERIES = re.compile(r"[^，。；：！？,;:!?\n]*、[^，。；：！？,;:!?\n]*")
@@ -36,23 +59,35 @@ _REACH = 40
 _IS = re.compile(r"(?:是|指的是|是指|即|称为|定义为|意味着)(.{2,80})$")
 
 
-def short_answer(analysis: Analysis, sentence: str, fold: Callable[[str], str]) -> str | None:
-    """The asked thing itself, cut out of the sentence that answers.
+def short_answer(
+    analysis: Analysis, sentences: Sequence[str], fold: Callable[[str], str]
+) -> str | None:
+    """The asked thing itself, cut out of the sentences that answer.
 
     Args:
         analysis: the question.
-        sentence: the best sentence of the answer, as printed.
+        sentences: those of the answer, as printed, the best first; at least one. A number or a
+            date may stand in any, the first that holds one; all else must stand in the best.
         fold: width, case and script folding.
 
     Returns:
-        A slice of the sentence, or None where the kind of answer allows none.
+        A slice of a sentence, or None where the kind of answer allows none.
     """
+    if analysis.wanted in (Wanted.NUMBER, Wanted.TIME):
+        found = (_cut(analysis, sentence, fold) for sentence in sentences)
+        return next(filter(None, found), None)
+    return _cut(analysis, sentences[0], fold)
+
+
+def _cut(analysis: Analysis, sentence: str, fold: Callable[[str], str]) -> str | None:
+    """The asked thing in one sentence."""
     wanted = analysis.wanted
     if wanted is Wanted.NUMBER:
         return _number(analysis, sentence)
     if wanted is Wanted.TIME:
-        pattern = _YEAR if re.search(r"哪一?年|what year|which year", analysis.folded) else _DATE
-        return _nearest(analysis, sentence, pattern, fold)
+        asks_day = _ASKS_DAY.search(analysis.folded)
+        pattern = _DAY if asks_day else _YEAR if _ASKS_YEAR.search(analysis.folded) else _DATE
+        return _date(analysis, sentence, pattern, fold)
     if wanted is Wanted.LIST:
         return _list(analysis, sentence, fold)
     if wanted is Wanted.DEFINITION:
@@ -74,8 +109,11 @@ def _number(analysis: Analysis, sentence: str) -> str | None:
     if len(rivals) > 1:
         return None
     number = asked[best].span
-    unit = _UNIT.match(sentence, number.end)
-    return sentence[number.start : unit.end() if unit else number.end].strip()
+    further = _UP_TO.match(sentence, number.end)
+    unit = _UNIT.match(sentence, further.end() if further else number.end)
+    lead = _FROM.search(sentence, max(0, number.start - 12), number.start)
+    start = lead.start() if lead else number.start
+    return sentence[start : unit.end() if unit else number.end].strip()
 
 
 def _said(analysis: Analysis, sentence: str, start: int, end: int) -> int:
@@ -88,17 +126,27 @@ def _said(analysis: Analysis, sentence: str, start: int, end: int) -> int:
     return len(_overlap_places(analysis, clause))
 
 
-def _nearest(
+def _date(
     analysis: Analysis, sentence: str, pattern: re.Pattern[str], fold: Callable[[str], str]
 ) -> str | None:
-    """The match that stands nearest to the question's own words."""
+    """The date whose own part of the sentence says most of what was asked, then the nearest."""
     stated = {f"{value:g}" for value, _ in analysis.asserted}
-    found = [m for m in pattern.finditer(sentence) if fold(m[0]).rstrip("年月日号 ") not in stated]
-    if not found:
+    dates = [m for m in pattern.finditer(sentence) if fold(m[0]).rstrip("年月日号 ") not in stated]
+    if not dates:
         return None
     words = _overlap_places(analysis, sentence)
-    best = min(found, key=lambda m: min((abs(m.start() - w) for w in words), default=0))
-    return best[0].strip()
+    ends = [0, *(m.end() for m in dates)]
+    starts = [*(m.start() for m in dates[1:]), len(sentence)]
+
+    def fits(place: int) -> tuple[int, int]:
+        date = dates[place]
+        before = re.split(r"[，。；;,]", sentence[ends[place] : date.start()])[-1]
+        after = re.split(r"[。；;]", sentence[date.end() : starts[place]])[0]
+        start, end = date.start() - len(before), date.end() + len(after)
+        said = sum(start <= w < end for w in words)
+        return said, -min((abs(date.start() - w) for w in words), default=0)
+
+    return dates[max(range(len(dates)), key=fits)][0].strip()
 
 
 def _overlap_places(analysis: Analysis, sentence: str) -> list[int]:

@@ -9,6 +9,7 @@ from rag.nearness import answers_in, nearness
 from rag.overlap import Overlap
 from rag.question import LASTING, Wanted, analyse
 from rag.relevance import FEATURES, Candidate, Ranking
+from rag.short_answer import short_answer
 from rag.types import Span
 
 
@@ -120,3 +121,35 @@ def test_shares_stay_between_none_and_all(sentence):
     assert all(
         0.0 <= share <= 1.0 + 1e-9 for share in (found.sentence, found.clause, found.article)
     )
+
+
+@pytest.mark.parametrize(
+    ("question", "sentence", "short"),
+    [
+        (
+            "首脑会议是什么时候举行的？",
+            "2006年5月11日至13日，首脑会议在首都举行。",
+            "2006年5月11日至13日",
+        ),
+        ("气炉什么时候走向商业化？", "至1880年代，气炉才走向商业化。", "1880年代"),
+        ("什么时候升为京畿路？", "崇宁五年又将开封府升为京畿路。", "崇宁五年"),
+        (
+            "高铁是哪一天开通运营的？",
+            "2015年12月26日，高铁开通运营；2020年12月24日完成改造。",
+            "2015年12月26日",
+        ),
+        ("哪一年再次参选？", "曾于2002年参选失利，2008年再次参选并胜出。", "2008年"),
+        ("最长可以停留多久？", "最长可以停留12个月。", "12个月"),
+        ("背吸盘有多少对鳍瓣？", "背吸盘有16至20对鳍瓣。", "16至20对"),
+        ("有多少人投票？", "第三届选举有178万多人投票。", "178万多人"),
+        ("站里有几个出口？", "这是一个地下车站。", None),
+        ("排名多少？", "富豪榜上排名第51。", "第51"),
+    ],
+)
+def test_the_short_answer_is_the_whole_number_or_date(question, sentence, short):
+    assert short_answer(asked(question), [sentence], fold) == short
+
+
+def test_a_number_may_stand_in_a_further_sentence_of_the_answer():
+    sentences = ["车站为混合式站台设计。", "全站有4个出口。"]
+    assert short_answer(asked("车站有几个出口？"), sentences, fold) == "4个"
