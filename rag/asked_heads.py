@@ -15,6 +15,10 @@ _WHO_WROTE = re.compile(
     r"谁.{0,3}(?:写|撰|著|执笔|署名)|(?:写|撰|著|执笔|署名)的?(?:人|作者)?(?:是|都?有)?(?:谁|哪)"
     r"|出自(?:谁|哪)|谁的(?:文章|稿子?|手笔|笔下|作品)|谁(?:是|当|任).{0,12}作者"
     r"|作者(?:们|都|又|分别|各自?|究竟|到底)*(?:是|有|为|叫)?(?:什么名字|谁|哪|何人|姓名)"
+    r"|(?:记者|通讯员|撰稿人|执笔者)(?:们|都|分别)*(?:的名字)?(?:是|有|叫)?(?:谁|哪|什么)"
+    r"|署(?:的|了)?(?:是|上)?谁的名|[由是]?谁(?:采写|报道)"
+    r"|\bwho (?:is|are|was|were) the (?:\w+ )?(?:reporters?|journalists?)\b"
+    r"|\b(?:which|what) (?:\w+ )?(?:reporters?|journalists?) (?:wrote|write)"
     r"|哪(?:些|几|一|两|二)?[位个名]?作者|作者\s*$|作者[?？]|\bwho (?:\w+ )?(?:wrote|write"
     r"|authored|penned|signed)"
     r"|\bwho (?:is|are|was|were) the (?:\w+ )?(?:authors?|writers?)\b|\b(?:written|authored"
@@ -65,9 +69,9 @@ _ARTICLES = re.compile(
 )
 _IN_HEAD_WORDS = re.compile(
     r"(?:出现在|载于)|(?:哪(?:些|几|一|两|二|三)?篇)?(?:的)?文章(?:里|中|内)?|(?:这|那"
-    r"|该)(?:一)?篇|作者们?|撰写|撰文|写的|谁写|执笔"
+    r"|该)(?:一)?篇|作者们?|记者|通讯员|撰写|撰文|写的|谁写|执笔"
     r"|主张|观点|说法|提出|单位|哪里工作|在哪工作|工作|供职|任职|来自|(?:标题|题目)"
-    r"|\b(?:the|an?|that|which|what|who|wrote|written|by|article|articles|piece|authors?|writers?"
+    r"|\b(?:the|an?|that|which|what|who|wrote|written|by|article|articles|piece|authors?|writers?|reporters?|journalists?|behind"
     r"|whose|from|come|comes|"
     r"institutions?|work|works|two|three|both|did|does|do|talks?|about|proposes?|says|saying|and"
     r"|them|they|where|is|are|was|were|of)\b"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from rag.bilingual import to_chinese
-from rag.fitness import asked_numbers, series
+from rag.fitness import STEPS, asked_numbers, series
 from rag.question import Analysis, Wanted
 
 _HAN_DIGITS = "一二三四五六七八九十"
@@ -49,8 +49,15 @@ _MARKED = re.compile(r"“([^”]{1,30})”|《[^》]{1,40}》|「([^」]{1,30})
 _CLAUSES = re.compile(r"[^，。；：！？,;!?\n]+")
 _SERIES = re.compile(r"[^，。；：！？,;:!?\n]*、[^，。；：！？,;:!?\n]*")
 _LEAD = re.compile(
-    r"^(?:.*?(?:包括|拥有|分别是|分别为|主要有|聚焦|涵盖|建立企业与|实现|打造|构建|形成|壮大|布局"
-    r"|建设|开展|[是为有：在与]))(?=[^、]{1,20}、)"
+    r"^(?:.*?(?:包括|拥有|分别是|分别为|主要有|聚焦|涵盖|建立企业与|实现|打造|构建|形成|壮大|布局|布置"
+    r"|穿过|途经|新建|建成|创建|设有|设立|涉及|围绕|突出|建设|开展|其中|[是为有：在与指]))(?=[^、]{1,20}、)"
+)
+_TAIL = re.compile(
+    r"(?:等|[\d一二两三四五六七八九十]{1,2}(?:大|个|座|家|项|种|类|条|所|位|名|方面)).*$"
+)
+_BOTH = re.compile(r"(?:[是为指即：]|分别)([\u4e00-\u9fff]{2,14}[和与及][\u4e00-\u9fff]{2,14})$")
+_EN_LIST = re.compile(
+    r"(?::|\bare|\bwere|\bincluding|\bincludes?|\bnamely) ((?:[^.;:,]+, )*[^.;:,]+,? and [^.;:]+)"
 )
 _STOPS = re.compile("[，、。；：！？,;:!?]")
 _HAN = re.compile(r"[\u3400-\u9fff]")
@@ -159,18 +166,36 @@ def _overlap_places(analysis: Analysis, sentence: str) -> list[int]:
 
 
 def _list(analysis: Analysis, sentence: str, fold: Callable[[str], str]) -> str | None:
-    """The series with the asked number of items, else the one nearest to the question's words."""
+    """The series with the asked number of items, else the one nearest to the question's words.
+
+    Items counted out (一是…，二是…) are a series from the first to the end of the sentence.
+    """
+    steps = list(STEPS.finditer(sentence))
+    if len(steps) > 1 and len(steps) == (analysis.count or len(steps)):
+        return sentence[steps[0].start() :].strip("，。；：,;: \n")
+    if not _HAN.search(sentence):
+        english = _EN_LIST.search(sentence)
+        return english[1].strip() if english else None
     runs = [m for m in _SERIES.finditer(sentence)]
     if analysis.count is not None:
         runs = [m for m in runs if analysis.count in series(fold(m[0]))] or runs
     if not runs:
-        return None
+        return _two(analysis, sentence)
     words = _overlap_places(analysis, sentence)
     best = max(runs, key=lambda m: sum(m.start() <= w < m.end() for w in words))
     text = best[0].strip()
     lead = _LEAD.match(text)
     text = text[lead.end() :] if lead else text
-    return re.sub(r"(?:等|[\d一二三四五六七八九十]大).*$", "", text).strip() or None
+    last = text.rfind("、") + 1
+    return (text[:last] + _TAIL.sub("", text[last:])).strip("、 ") or None
+
+
+def _two(analysis: Analysis, sentence: str) -> str | None:
+    """A和B, where two things are asked for and one clause ends with the two."""
+    if analysis.count != 2:
+        return None
+    found = [m[1] for c in _CLAUSES.findall(sentence) if (m := _BOTH.search(c))]
+    return found[0] if len(found) == 1 else None
 
 
 def _new_marked(analysis: Analysis, sentence: str, fold: Callable[[str], str]) -> str | None:

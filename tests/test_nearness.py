@@ -153,3 +153,50 @@ def test_the_short_answer_is_the_whole_number_or_date(question, sentence, short)
 def test_a_number_may_stand_in_a_further_sentence_of_the_answer():
     sentences = ["车站为混合式站台设计。", "全站有4个出口。"]
     assert short_answer(asked("车站有几个出口？"), sentences, fold) == "4个"
+
+
+@pytest.mark.parametrize(
+    ("question", "sentence", "short"),
+    [
+        (
+            "建了哪四座变电站？",
+            "工程新建甘泉、南岭、东山、铜门4座变电站。",
+            "甘泉、南岭、东山、铜门",
+        ),
+        (
+            "难在哪三处？",
+            "难在老小区：一是容量不够，二是车位紧张，三是居民不愿。",
+            "一是容量不够，二是车位紧张，三是居民不愿",
+        ),
+        (
+            "双圈是哪两个圈？",
+            "所谓双圈，指江东都市圈和江西都市圈；纲要已经写明。",
+            "江东都市圈和江西都市圈",
+        ),
+        ("哪些楼先修？", "旧楼、危楼的事以后再说，二要快。", "旧楼、危楼的事以后再说"),
+    ],
+)
+def test_a_list_is_cut_from_its_sentence_without_what_leads_to_it(question, sentence, short):
+    assert short_answer(asked(question), [sentence], fold) == short
+
+
+def test_an_english_list_is_cut_from_its_sentence():
+    sentence = "The other four are Anshan, Tiger Park, Rain Forest and Wushan."
+    short = short_answer(asked("Which four are the others?", "en"), [sentence], fold)
+    assert short == "Anshan, Tiger Park, Rain Forest and Wushan"
+
+
+@pytest.mark.parametrize(
+    ("question", "language"),
+    [
+        ("写高新区那篇，通讯员叫什么？", "zh"),
+        ("谈老厂房的那篇署的是谁的名？", "zh"),
+        ("这条线由谁报道过？", "zh"),
+        ("Who are the reporters behind the piece on the outline?", "en"),
+        ("Which two journalists wrote the piece on laptop makers?", "en"),
+    ],
+)
+def test_reporters_are_authors(question, language):
+    head = asked(question, language).head
+    assert head is not None
+    assert head.authors
