@@ -39,6 +39,12 @@ class JsonLines(logging.Formatter):
         return json.dumps(facts, ensure_ascii=True, default=str)
 
 
+SWITCH_SECONDS = 0.0005
+"""How long a thread may keep the interpreter from others. A search lets go of it some hundred times
+to compute, and waits so long to get it back where another is at work: with Python's 5 ms two
+clients together got no more searches done than one, with this 1.6 times as many."""
+
+
 def _listen(host: str, port: int) -> socket.socket:
     """A bound socket, so that a taken port is told before anything slow.
 
@@ -71,6 +77,7 @@ def serve(settings: Settings) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    sys.setswitchinterval(SWITCH_SECONDS)
     sock = _listen(settings.host, settings.port)
     pipeline = Pipeline(settings.config())
     print("Loading the model ...", flush=True)

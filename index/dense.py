@@ -44,6 +44,8 @@ RECALL = 0.99
 _BEST, _QUESTIONS = 50, 200
 _TRAINING_ROWS = 4_096  # four times as many gave the same recall
 _SPARE = 32
+# Reading one row in so many costs as much as looking at the codes of all.
+_FEW = 64
 
 _limit = threading.Lock()
 
@@ -163,11 +165,10 @@ def nearest(
     vectors = dense.vectors
     count = len(vectors) if allowed is None else int(np.count_nonzero(allowed))
     depth = max(int(dense.facts.get("depth", 0)), 4 * k)
-    if dense.index is None or count <= depth:
-        if allowed is not None and count <= max(depth, len(vectors) // 8):
-            rows = np.flatnonzero(allowed)  # so few that reading just them is the quickest
-        else:
-            rows = _exact(vectors, query, k, count, allowed)
+    if allowed is not None and count <= max(depth, len(vectors) // _FEW):
+        rows = np.flatnonzero(allowed)  # so few that reading just them is the quickest
+    elif dense.index is None or count <= depth:
+        rows = _exact(vectors, query, k, count, allowed)
     else:
         rows = _compressed(dense.index, query, depth, len(vectors), allowed)
     # One formula for every kind of segment, so that equal vectors have equal scores.

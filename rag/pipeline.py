@@ -9,6 +9,8 @@ The corpus is the truth and the index its cache: whatever the two disagree about
 from __future__ import annotations
 
 import hashlib
+import os
+import threading
 import time
 import uuid
 from collections.abc import Generator as Yields
@@ -104,6 +106,9 @@ class Pipeline:
         self.tokenizer = self.archive.tokenizer
         self._scopes = Scopes(self.corpus)
         self._method = method
+        # More steps at one time than processors only take the interpreter from each other: with 8
+        # clients on two processors 26 searches a second became 45.
+        self._turn = threading.BoundedSemaphore(len(os.sched_getaffinity(0)))
 
     def snapshot(self) -> Snapshot:
         """The newest generation of the index, also when another process has written it."""
@@ -234,7 +239,8 @@ class Pipeline:
         yield Event(evidence=evidence[:shown])
         yield Event(status="answer")
         language = language or language_of(standalone)
-        draft = answer.draft(asked, evidence, self._tools(), language=language)
+        with self._turn:
+            draft = answer.draft(asked, evidence, self._tools(), language=language)
         clock.lap("answer")
         written = writing.Written(None)
         if writer and writing.suits(draft):
@@ -243,7 +249,8 @@ class Pipeline:
             draft = written.draft or draft
             clock.lap("generate")
         articles = {e.article.id: e.article for e in evidence}
-        words, citations = cite.verify(draft, articles, evidence)
+        with self._turn:
+            words, citations = cite.verify(draft, articles, evidence)
         citations = support.marked(citations, written.unproved)
         clock.lap("cite")
         if not written.streamed:
@@ -301,7 +308,8 @@ class Pipeline:
     def _encoded(self, text: str, snapshot: Snapshot) -> Question:
         encoder = self.encoder()
         indexing.check_model(snapshot, encoder)
-        return Question(text, self.models.question(text))
+        with self._turn:
+            return Question(text, self.models.question(text))
 
     def _retrieve(
         self, question: Question, snapshot: Snapshot, scope: Scope, top_k: int
@@ -314,7 +322,8 @@ class Pipeline:
             self.models.centres,
         )
         depth = max(_FOLDED * top_k, rerank.DEPTH)
-        found = retrieve.retrieve(question, source, top_k=depth, method=self._method)
+        with self._turn:
+            found = retrieve.retrieve(question, source, top_k=depth, method=self._method)
         families = self.reprints.families(list({e.article.id for e in found}))
         reranker = self.models.reranker()
         if reranker:
