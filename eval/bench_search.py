@@ -197,7 +197,8 @@ def dense(pipeline: Pipeline, questions: Sequence[str], real: set[str], lines: L
             shares.append(recall([hit.score for hit in hits], best[0]))
     return {
         "rows": len(passages),
-        "kind": str(snapshot.stats()["dense"]),
+        "kind": ", ".join(dict.fromkeys(v.segment.facts.dense["kind"] for v in snapshot.views)),
+        "segments": snapshot.stats()["dense"],
         "recall_rows": len(rows),
         "recall@10": round(float(np.mean(shares)), 5) if shares else None,
         **{name: spread(taken) for name, taken in timings.items()},
