@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from index.tokens import fold
+from rag import across
 from rag.numerals import numbers
 from rag.types import Article, Block, BlockKind, Citation, Claim, Draft, Evidence, Span, Support
 
@@ -109,7 +110,7 @@ def support_of(said: str, quote: str, article: Article, names: Iterable[str] = (
 
     Returns:
         VERBATIM, SUPPORTED (every number, quotation and name stands there, and `WORDING` of the
-        rest) or UNSUPPORTED.
+        rest; see `rag.across` where they are of two languages) or UNSUPPORTED.
     """
     if said.strip() in quote:
         return Support.VERBATIM
@@ -118,14 +119,18 @@ def support_of(said: str, quote: str, article: Article, names: Iterable[str] = (
     head = "\n".join(filter(None, told_of))
     first = article.paragraphs[0].span.of(article.text)[:OPENING] if article.paragraphs else ""
     proof, folded = fold(f"{quote}\n{head}\n{first}"), fold(said)
+    if across.differ(said, quote):
+        named = all(fold(n) in proof for n in names if n in said)
+        told = named and across.supported(said, proof)
+        return Support.SUPPORTED if told else Support.UNSUPPORTED
     # A title may hold numbers: they are proved with it, as a quotation.
     quoted = [fold(next(filter(None, m.groups()))) for m in _QUOTED.finditer(said)]
     rest = _QUOTED.sub(" ", said)
-    told = {n.value for n in numbers(f"{quote}\n{head}")}
+    held = {n.value for n in numbers(f"{quote}\n{head}")}
     asserted = [n for n in numbers(rest) if n.written != "han" or len(n.span) > 1 or n.unit]
     proved = (
         all(q.rstrip("….") in proof for q in quoted)
-        and all(n.value in told for n in asserted)
+        and all(n.value in held for n in asserted)
         and all(fold(m[0]) in proof for m in _LATIN_NAME.finditer(rest))
         and all(fold(n) in proof for n in names if n in said)
     )

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from index.tokens import STOP_WORDS, fold
+from rag import across
 from rag.cite import support_of
 from rag.mentions import mentions
 from rag.sentences import split_sentences
@@ -231,17 +232,25 @@ def agrees(said: str, quote: str, head: str = "") -> bool:
     proof = fold(f"{quote} {head}")
     if any(fold(m[0]) not in proof for m in _ABOUT_PASSAGES.finditer(said)):
         return False
+    denies, denied = bool(_NOT.search(said)), bool(_NOT.search(quote))
+    if across.differ(said, quote):  # its words are looked up by `support_of`
+        return denies <= denied
     words = [w for w in _CONTENT_WORD.findall(fold(said)) if w not in STOP_WORDS]
     if words and sum(w[:_STEM] in proof for w in words) < CONTENT * len(words):
         return False
     named = [m.span.of(said) for m in mentions(said) if m.kind in ("place", "country")]
     if any(fold(n).removesuffix("省").removesuffix("市") not in proof for n in named):
         return False
-    return bool(_NOT.search(said)) <= bool(_NOT.search(quote))
+    return denies <= denied
 
 
 def overlap(said: str, quote: str) -> float:
-    """The share of a sentence's character pairs that stand in a quote, 0 to 1."""
+    """The share of a sentence's character pairs that stand in a quote, 0 to 1.
+
+    Of what can be translated, where the two are of two languages.
+    """
+    if across.differ(said, quote):
+        return across.share(said, fold(quote))
     one, other = (re.sub(r"\W+", "", fold(t)) for t in (said, quote))
     pairs = {one[i : i + 2] for i in range(len(one) - 1)} or {one}
     return sum(p in other for p in pairs) / len(pairs)
