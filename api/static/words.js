@@ -200,7 +200,7 @@ export const zh = {
 
   "upload.drop": "把文件拖到这里，或",
   "upload.choose": "选择文件",
-  "upload.kinds": "文本、Markdown 等文件；整版报纸会自动拆成各篇文章。",
+  "upload.kinds": "文本、网页、PDF、Word、表格、扫描图等文件；整版报纸会自动拆成各篇文章。",
   "upload.sending": "上传中",
   "upload.reading": "正在读取",
   "upload.adding": "正在加入与索引",
@@ -439,7 +439,7 @@ export const en = {
   "upload.drop": "Drop files here, or",
   "upload.choose": "choose files",
   "upload.kinds":
-    "Text, Markdown and other files; whole newspaper pages are split into their articles.",
+    "Text, web pages, PDF, Word, tables, scans; whole newspaper pages are split into their articles.",
   "upload.sending": "Uploading",
   "upload.reading": "Reading",
   "upload.adding": "Adding and indexing",

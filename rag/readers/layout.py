@@ -1,9 +1,10 @@
 """Lines with boxes to paragraphs in reading order: columns first, then what stands in them.
 
-A page is cut again and again along its white (the recursive XY cut of Nagy and Seth, 1984): at a
-gutter where no line crosses it, else at the white between rows that leaves a part with a gutter,
-else at the widest white between rows. In each column a paragraph begins where a line is indented,
-where the line before it falls short, or where the distance or the size of the letters changes.
+A page is cut again and again along its white (the recursive XY cut of Nagy and Seth, 1984): above
+rows of titles, else at a gutter where no line crosses it, else at the white between rows that
+leaves a part with a gutter, else at the widest white between rows. In each column a paragraph
+begins where a line is indented, where the line before it falls short, or where the distance or the
+size of the letters changes.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ _INDENT = (1.2, 4.5)  # heights by which a paragraph's first line may stand in
 _SHORT = 2.0  # heights by which a paragraph's last line falls short
 _TITLE = 1.35  # times the usual size
 _FEWEST_OF_COLUMN = 5  # lines that show where a column's sides are
+_LARGE = 1.2  # times the usual size: letters of a title
 _DEEPEST = 40
 _HEAD = re.compile(
     r"(?:1[5-9]|20)\d\d\s*[年.\-/]|\d月\d|第?\s*\w{1,3}\s*版|\b(?:Page|Vol|No)\b", re.I
@@ -92,6 +94,8 @@ def paragraphs(leaves: Sequence[Sequence[Box]], page: int, *, joined: bool) -> l
         for number, run in enumerate(_parted(leaf)):
             kind = _kind(run, usual) or _centred(run, leaf)
             lines = tuple(box.text for box in run)
+            if kind is BlockKind.TITLE and found and found[-1][0].kind is kind:
+                kind = _one_of_two(found, run)
             if joined and number == 0 and found and kind is None and _goes_on(found[-1], leaf):
                 before, boxes = found[-1]
                 found[-1] = (Paragraph(before.lines + lines, None, before.page), [*boxes, *run])
@@ -100,16 +104,42 @@ def paragraphs(leaves: Sequence[Sequence[Box]], page: int, *, joined: bool) -> l
     return [paragraph for paragraph, _ in found]
 
 
+def _one_of_two(found: list[tuple[Paragraph, Sequence[Box]]], run: Sequence[Box]) -> BlockKind:
+    """Of two large lines below each other the larger is the title; the kind of the second."""
+    before, boxes = found[-1]
+    if run[0].size <= boxes[0].size:
+        return BlockKind.HEADING
+    found[-1] = (Paragraph(before.lines, BlockKind.HEADING, before.page), boxes)
+    return BlockKind.TITLE
+
+
 def _cut(boxes: list[Box], size: float, depth: int) -> Iterator[list[Box]]:
     """The leaves of the recursive cut, in reading order."""
     parts = None
     if len(boxes) > 1 and depth < _DEEPEST:
-        parts = _at_gutter(boxes, size) or _at_white(boxes, size)
+        parts = _above_titles(boxes, size) or _at_gutter(boxes, size) or _at_white(boxes, size)
     if parts is None:
         yield boxes
         return
     for part in parts:
         yield from _cut(part, size, depth + 1)
+
+
+def _above_titles(boxes: Sequence[Box], size: float) -> tuple[list[Box], list[Box]] | None:
+    """Above and below the first white under which a row begins that is set in large letters only.
+
+    Two articles beside each other under a third one share a gutter with its columns: their titles
+    tell that it ends there.
+    """
+    ordered = sorted(boxes, key=lambda b: b.top)
+    bottom = ordered[0].bottom
+    for at, box in enumerate(ordered[1:], 1):
+        if box.top > bottom and box.size > _LARGE * size and ordered[at - 1].size <= _LARGE * size:
+            row = [b for b in ordered[at:] if b.top < box.bottom - box.size / 2]
+            if all(b.size > _LARGE * size for b in row):
+                return ordered[:at], ordered[at:]
+        bottom = max(bottom, box.bottom)
+    return None
 
 
 def _at_gutter(boxes: Sequence[Box], size: float) -> tuple[list[Box], list[Box]] | None:
@@ -141,13 +171,29 @@ def _at_white(boxes: Sequence[Box], size: float) -> tuple[list[Box], list[Box]] 
         if box.top > bottom:
             cuts.append((box.top - bottom, number))
         bottom = max(bottom, box.bottom)
-    for _, at in sorted(cuts, key=lambda cut: (-round(cut[0], 1), cut[1]))[:24]:
+    ranked = sorted(cuts, key=lambda c: (not _lone_row(ordered, c[1]), -round(c[0], 1), c[1]))
+    for _, at in ranked[:24]:
         if _at_gutter(ordered[:at], size) or _at_gutter(ordered[at:], size):
             return ordered[:at], ordered[at:]
     widest, at = max(cuts, default=(0.0, 0))
     if widest <= _BREAK * size:
         at = _beside_wide(ordered, [place for _, place in cuts])
     return (ordered[:at], ordered[at:]) if at else None
+
+
+def _lone_row(ordered: Sequence[Box], at: int) -> bool:
+    """Whether the row above or below a place is one large or wide line, as a title is."""
+    width = max(b.right for b in ordered) - min(b.left for b in ordered)
+    size = median(b.size for b in ordered)
+    above, below = max(ordered[:at], key=lambda b: b.bottom), ordered[at]
+    rows = (
+        (above, sum(b.bottom > above.top + above.size / 2 for b in ordered[:at])),
+        (below, sum(b.top < below.bottom - below.size / 2 for b in ordered[at:])),
+    )
+    return any(
+        beside == 1 and (row.size > _LARGE * size or row.right - row.left > 0.55 * width)
+        for row, beside in rows
+    )
 
 
 def _beside_wide(ordered: Sequence[Box], places: Sequence[int]) -> int:

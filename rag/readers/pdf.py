@@ -1,34 +1,27 @@
-"""PDF to paragraphs: PDFium's characters with their places, laid out by `rag.readers.layout`.
+"""PDF to lines: PDFium's characters with their places; `rag.readers.printed` lays them out.
 
-A newspaper page becomes a document of its own, whose columns `rag.pages` puts together; the pages
-of a report or a magazine are read as one text that runs on over page breaks. What stands at the
-top or bottom of many pages is left out, and counted. Pages without text are read by OCR.
+Pages that hold an image and no text are read by OCR.
 """
 
 from __future__ import annotations
 
-import re
 import unicodedata
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from statistics import median
 from typing import Any
 
 from rag.errors import UnreadableFile
-from rag.readers import layout
-from rag.readers.extract import Extract, Paragraph
+from rag.readers import printed, scans
+from rag.readers.extract import Extract
 from rag.readers.layout import Box
+from rag.readers.printed import Page
 
 _MOST_PAGES = 2_000
 _MOST_CHARACTERS = 200_000  # of a page
-_LARGE = 700.0  # points of a newspaper page's shorter side (A3 has 842, A4 595)
-_COLUMNS = 3  # that make a smaller page a newspaper's
-_MARGIN = 0.12  # of a page's height in which running heads stand
+_DPI = 200  # at which scans are read
+_WIDEST = 5_000  # pixels of a page's longer side
 _SCAN = 20  # characters, under which a page with an image is taken for a scan
-
-# What is on one page: its lines, its height and its shorter side in points.
-_Page = tuple[list[Box], float, float]
 
 
 def parse(name: str, data: bytes) -> list[Extract]:
@@ -49,24 +42,20 @@ def parse(name: str, data: bytes) -> list[Extract]:
         if len(pdf) > _MOST_PAGES:
             reason = f"has {len(pdf)} pages, at most {_MOST_PAGES} are read; cut it into parts"
             raise UnreadableFile(name, reason)
-        pages: list[_Page] = []
         notices: list[str] = []
-        for number in range(len(pdf)):
-            pages.append(_page(pdf, number, notices))
-        described = _described(pdf, pages[0][0] if pages else [])
-    if not any(boxes for boxes, _, _ in pages):
+        pages = [_page(pdf, number) for number in range(len(pdf))]
+        _read_scans(name, pdf, pages, notices)
+        described = _described(pdf, pages[0].boxes if pages else [])
+    if not any(page.boxes for page in pages):
         raise UnreadableFile(name, f"holds no text on its {len(pages)} pages" + _because(notices))
-    dropped = _without_running_heads(pages)
-    if dropped:
-        notices.append(f"{dropped} running heads and page numbers were left out")
-    return _extracts(pages, described, notices)
+    return printed.extracts(pages, described, notices, "pdf")
 
 
 def _because(notices: Sequence[str]) -> str:
     return f" ({notices[0]})" if notices else ""
 
 
-def _page(pdf: Any, number: int, notices: list[str]) -> _Page:  # noqa: ANN401 untyped
+def _page(pdf: Any, number: int) -> Page:  # noqa: ANN401 untyped
     """One page; its objects are freed at once."""
     page = pdf[number]
     width, height = page.get_size()
@@ -76,14 +65,33 @@ def _page(pdf: Any, number: int, notices: list[str]) -> _Page:  # noqa: ANN401 u
     finally:
         text.close()
         page.close()
-    if text_length(boxes) < _SCAN:
-        notices.append(f"page {number + 1} holds no text")
-    return boxes, height, min(width, height)
+    return Page(boxes, height, min(width, height))
 
 
-def text_length(boxes: Sequence[Box]) -> int:
-    """How many characters some lines have."""
-    return sum(len(box.text) for box in boxes)
+def _read_scans(name: str, pdf: Any, pages: list[Page], notices: list[str]) -> None:  # noqa: ANN401 untyped
+    """Read the pages that hold images and no text by OCR, where it is installed."""
+    done = 0
+    for number, page in enumerate(pages):
+        if sum(len(box.text) for box in page.boxes) >= _SCAN or not _has_image(pdf, number):
+            continue
+        if done == scans.MOST_PAGES:
+            notices.append(f"page {number + 1} and later scans were not read: cut the file up")
+            return
+        try:
+            scans.engine(name)
+        except UnreadableFile as error:
+            notices.append(f"page {number + 1} {error.reason}")
+            return
+        scale = min(_DPI / 72, _WIDEST / max(pdf[number].get_size()))
+        image = pdf[number].render(scale=scale).to_pil().convert("RGB")
+        pages[number] = scans.page_of(name, image, number + 1, notices)
+        done += 1
+
+
+def _has_image(pdf: Any, number: int) -> bool:  # noqa: ANN401 untyped
+    import pypdfium2.raw as raw
+
+    return next(pdf[number].get_objects(filter=(raw.FPDF_PAGEOBJ_IMAGE,)), None) is not None
 
 
 def _lines(text: Any, height: float) -> Iterator[Box]:  # noqa: ANN401 untyped
@@ -146,6 +154,8 @@ def _adjoins(run: Sequence[tuple[str, float, float, float, float, float]], char:
 
 
 def _box(run: Sequence[tuple[str, float, float, float, float, float]]) -> Iterator[Box]:
+    if not run:
+        return
     gaps = [b[1] - a[3] for a, b in pairwise(run)]
     usual = max(0.0, median(gaps)) if gaps else 0.0  # justified lines are set wider
     text = run[0][0]
@@ -170,70 +180,6 @@ def _blank(left: str, right: str) -> float:
     if unicodedata.category(left)[0] == "P" or unicodedata.category(right)[0] == "P":
         return 0.2 if left.isascii() and right.isascii() else 0.9
     return 0.2 if left.isascii() == right.isascii() else 0.5
-
-
-def _without_running_heads(pages: Sequence[_Page]) -> int:
-    """Take out what stands in the margin of many pages, and page numbers; how many lines."""
-    if len(pages) < 2:
-        return 0
-    seen: Counter[str] = Counter()
-    for boxes, height, _ in pages:
-        seen.update({_masked(b.text) for b in boxes if _in_margin(b, height)})
-    often = {text for text, count in seen.items() if count >= max(2, 0.3 * len(pages))}
-    dropped = 0
-    for boxes, height, _ in pages:
-        kept = [b for b in boxes if not (_in_margin(b, height) and _masked(b.text) in often)]
-        dropped += len(boxes) - len(kept)
-        boxes[:] = kept
-    return dropped
-
-
-def _in_margin(box: Box, height: float) -> bool:
-    return box.bottom < _MARGIN * height or box.top > (1 - _MARGIN) * height
-
-
-def _masked(text: str) -> str:
-    """A running head without what changes from page to page."""
-    return re.sub(r"[\d一二三四五六七八九十]+|[ivxlc]+(?=\W|$)", "#", text)
-
-
-def _extracts(
-    pages: Sequence[_Page], described: dict[str, str], notices: Sequence[str]
-) -> list[Extract]:
-    laid = [layout.columns(boxes) for boxes, _, _ in pages]
-    newspaper = [
-        layout.side_by_side(leaves) >= (2 if side >= _LARGE else _COLUMNS)
-        for leaves, (_, _, side) in zip(laid, pages, strict=True)
-    ]
-    told = tuple(notices)
-    if 2 * sum(newspaper) < len(pages):
-        found: list[Paragraph] = []
-        for number, leaves in enumerate(laid, 1):
-            added = layout.paragraphs(leaves, number, joined=True)
-            found += _over_the_page(found, added)
-        return [Extract(tuple(found), described, "pdf", notices=told)]
-    extracts = []
-    for number, leaves in enumerate(laid, 1):
-        part = f"#page={number}" if len(pages) > 1 else ""
-        found = layout.paragraphs(leaves, number, joined=False)
-        if found:
-            metadata = {**described, "kind": "page"}
-            metadata.pop("title", None)
-            extracts.append(Extract(tuple(found), metadata, "pdf", part, told))
-            told = ()
-    return extracts
-
-
-def _over_the_page(before: list[Paragraph], added: list[Paragraph]) -> list[Paragraph]:
-    """A page's paragraphs; the first goes on in the last one before it where that broke off."""
-    if not before or not added:
-        return added
-    last, first = before[-1], added[0]
-    whole = last.lines[-1][-1] in "。！？!?.…”』）)】;；：:"
-    if whole or last.kind or first.kind or len("".join(last.lines)) < 15:
-        return added
-    before[-1] = Paragraph(last.lines + first.lines, None, last.page)
-    return added[1:]
 
 
 def _described(pdf: Any, first: Sequence[Box]) -> dict[str, str]:  # noqa: ANN401 untyped

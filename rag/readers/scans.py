@@ -1,0 +1,149 @@
+"""Scans to lines with boxes: PP-OCR, by RapidOCR on ONNX Runtime, whose models are in its wheel.
+
+The page is set upright by the angle of its lines; the boxes then go the way of a PDF's lines, so
+that `rag.pages` puts a scanned newspaper page together from its columns. How sure the reader was
+is told in the notices.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
+from statistics import median
+from typing import Any
+
+from rag.errors import UnreadableFile
+from rag.readers import printed
+from rag.readers.extract import Extract
+from rag.readers.layout import Box
+from rag.readers.printed import Page
+
+MOST_PAGES = 24
+"""Pages of a file that are read by OCR: twenty seconds each on a slow core."""
+
+_MOST_PIXELS = 120_000_000  # A3 at 600 dpi has 70 million
+_LONGEST_SIDE = 4_000  # pixels that the detector sees
+_UNSURE = 0.8  # below this a line is told
+_POINTS = 10.5  # the usual size of a newspaper's letters
+
+
+def parse(name: str, data: bytes) -> list[Extract]:
+    """The documents of an image, or of a TIFF of several pages.
+
+    Raises:
+        UnreadableFile: OCR is not installed, the image is damaged or too large, or without text.
+    """
+    from PIL import Image, ImageSequence, UnidentifiedImageError
+
+    engine(name)
+    notices: list[str] = []
+    pages: list[Page] = []
+    Image.MAX_IMAGE_PIXELS = _MOST_PIXELS
+    try:
+        with Image.open(io.BytesIO(data), formats=("PNG", "JPEG", "TIFF", "BMP", "WEBP")) as image:
+            if image.width * image.height > _MOST_PIXELS:
+                reason = (
+                    f"has more than {_MOST_PIXELS // 1_000_000} million pixels; make it smaller"
+                )
+                raise UnreadableFile(name, reason)
+            for number, frame in enumerate(ImageSequence.Iterator(image)):
+                if number == MOST_PAGES:
+                    notices.append(f"only the first {MOST_PAGES} pages were read by OCR")
+                    break
+                pages.append(page_of(name, frame.convert("RGB"), number + 1, notices))
+    except (UnidentifiedImageError, Image.DecompressionBombError, SyntaxError, OSError) as error:
+        raise UnreadableFile(name, f"is no image that can be read ({error}); check it") from error
+    if not any(page.boxes for page in pages):
+        raise UnreadableFile(name, "holds no text that OCR can read")
+    return printed.extracts(pages, {}, notices, "scan")
+
+
+@cache
+def _loaded() -> Any:  # noqa: ANN401 untyped
+    from rapidocr import RapidOCR
+
+    return RapidOCR(
+        params={
+            "Global.log_level": "critical",
+            "Global.max_side_len": _LONGEST_SIDE,
+            "EngineConfig.onnxruntime.intra_op_num_threads": 2,
+            "EngineConfig.onnxruntime.inter_op_num_threads": 1,
+        }
+    )
+
+
+def engine(name: str) -> Any:  # noqa: ANN401 untyped
+    """The OCR engine, loaded once in a process.
+
+    Raises:
+        UnreadableFile: it is not installed; says how it is.
+    """
+    try:
+        return _loaded()
+    except ImportError as error:
+        reason = "is a scan; to read it install OCR: pip install 'rapidocr>=3.10'"
+        raise UnreadableFile(name, reason) from error
+
+
+def page_of(name: str, image: Any, number: int, notices: list[str]) -> Page:  # noqa: ANN401 untyped
+    """Read one page.
+
+    Args:
+        name: of the file, for messages.
+        image: a Pillow image in RGB.
+        number: of the page, from 1.
+        notices: receives what was read with little confidence.
+    """
+    import numpy as np
+
+    pixels = np.asarray(image)[:, :, ::-1]  # the engine takes blue first, as OpenCV does
+    found = engine(name)(pixels, use_cls=False)
+    if found.txts is None or not len(found.txts):
+        notices.append(f"page {number} holds no text that OCR can read")
+        return Page([], float(image.height), 0.0)
+    boxes = upright([np.asarray(b).tolist() for b in found.boxes], list(found.txts))
+    unsure = [t for t, s in zip(found.txts, found.scores, strict=True) if s < _UNSURE]
+    told = f"page {number} was read by OCR: {len(found.txts)} lines"
+    if unsure:
+        told += f", {len(unsure)} of them unsure ({'、'.join(unsure[:3])})"
+    notices.append(told)
+    size = median(box.size for box in boxes)
+    shorter = min(image.width, image.height) / size * _POINTS
+    return Page(boxes, float(image.height), shorter)
+
+
+def upright(corners: Sequence[Sequence[Sequence[float]]], texts: Sequence[str]) -> list[Box]:
+    """Lines as boxes of an upright page.
+
+    Args:
+        corners: of each line, from top left clockwise, in pixels.
+        texts: what the lines say.
+    """
+    angles = [
+        math.atan2(b[1] - a[1], b[0] - a[0])
+        for a, b, _, d in corners
+        if b[0] - a[0] > 5 * abs(d[1] - a[1])
+    ]
+    angle = median(angles) if angles else 0.0
+    cos, sin = math.cos(-angle), math.sin(-angle)
+    boxes = []
+    for quad, text in zip(corners, texts, strict=True):
+        (ax, ay), (bx, by), (cx, cy), (dx, dy) = [
+            (x * cos - y * sin, x * sin + y * cos) for x, y in quad
+        ]
+        top, bottom = (ay + by) / 2, (cy + dy) / 2
+        if text.strip() and bottom > top:
+            bare = " ".join(text.split())
+            boxes.append(Box(bare, (ax + dx) / 2, top, (bx + cx) / 2, bottom, bottom - top))
+    return _evened(boxes)
+
+
+def _evened(boxes: list[Box]) -> list[Box]:
+    """Sizes near the usual one made equal: a box is as high as the letters in it happen to be."""
+    usual = median(box.size for box in boxes) if boxes else 0.0
+    return [
+        replace(box, size=usual) if abs(box.size - usual) < 0.3 * usual else box for box in boxes
+    ]
