@@ -103,10 +103,14 @@ class Archive:
             ArchiveBusy: another process is writing to this home.
         """
         files, reports = readers.find_files(paths)
+        named = {path.suffix.lower() for path in paths}
         with self._writing():
             for number, path in enumerate(files, 1):
                 found = readers.read_every(path, fields)
-                reports.append(self._put_file(str(path), found, kind, restore))
+                report = self._put_file(str(path), found, kind, restore)
+                if report.outcome == "failed" and path.suffix.lower() in readers.RECORDS - named:
+                    report = replace(report, outcome="skipped")  # data of another kind, in a folder
+                reports.append(report)
                 if progress:
                     progress("read", number, len(files))
             self.sync(progress)

@@ -571,7 +571,7 @@ def test_read_path_gives_the_resolved_path_and_hash(tmp_path):
         ("a.txt", bytes(range(1, 32)) * 20, "control characters"),
         ("a.txt", b"\xff\xfeabc", "begins like utf-16"),
         ("a.txt", b"---\ntitle: x\n---\n\n", "no text after its front matter"),
-        ("a.pdf", b"text", "has .pdf"),
+        ("a.exe", b"text", "has .exe"),
         ("noending", b"text", "has no ending"),
     ],
 )
@@ -619,7 +619,7 @@ def test_a_line_of_fifty_megabytes_is_refused(tmp_path):
 
 
 def test_find_files(tmp_path):
-    for name in ["b/2.md", "b/1.txt", "a.text", ".hidden.txt", ".dir/x.txt", "c.pdf", "b/.x/y.md"]:
+    for name in ["b/2.md", "b/1.txt", "a.text", ".hidden.txt", ".dir/x.txt", "c.exe", "b/.x/y.md"]:
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("x")
@@ -627,7 +627,7 @@ def test_find_files(tmp_path):
     files, reports = find_files([tmp_path, tmp_path / "a.text", tmp_path / "gone.txt"])
     assert files == [root / "a.text", root / "b/1.txt", root / "b/2.md"]
     assert [(r.uri, r.outcome) for r in reports] == [
-        (str(root / "c.pdf"), "skipped"),
+        (str(root / "c.exe"), "skipped"),
         (str(root / "gone.txt"), "failed"),
     ]
     assert all(report.reason for report in reports)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from rag import pages
 from rag.errors import UnreadableFile
-from rag.readers import read_bytes, read_every, read_upload
+from rag.readers import find_files, read_bytes, read_every, read_upload
 from rag.types import Article, BlockKind, Document
 
 FIRST = "重庆市发展和改革委员会日前表示，今年以来全市新能源汽车产量保持增长。"
@@ -249,6 +249,15 @@ def test_an_unknown_ending_is_named():
         read_bytes("a.exe", b"MZ")
     with pytest.raises(UnreadableFile, match="several articles"):
         read_bytes("a.zip", zipped(("a.txt", FIRST.encode()), ("b.txt", SECOND.encode())))
+
+
+def test_data_beside_a_text_is_not_taken_for_articles(tmp_path):
+    (tmp_path / "page.txt").write_text(FIRST)
+    (tmp_path / "page.json").write_text(json.dumps({"articles": [{"paragraphs": [FIRST]}]}))
+    files, (report,) = find_files([tmp_path])
+    assert files == [tmp_path / "page.txt"]
+    assert (report.outcome, report.uri) == ("skipped", str(tmp_path / "page.json"))
+    assert find_files([tmp_path / "page.json"]) == ([tmp_path / "page.json"], [])
 
 
 def test_the_news_of_the_shared_archive_are_dated():

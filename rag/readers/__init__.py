@@ -31,6 +31,7 @@ from rag.types import Document, FileReport, Piece
 
 __all__ = [
     "MAX_BYTES",
+    "RECORDS",
     "SUFFIXES",
     "find_files",
     "read_bytes",
@@ -51,6 +52,9 @@ SUFFIXES: frozenset[str] = frozenset(
     {*_READERS, *_PARSED, *records.SUFFIXES, *packed.SUFFIXES, packed.ZIP}
 )
 """The endings, in lower case, of the files that are read."""
+RECORDS: frozenset[str] = records.SUFFIXES
+"""The endings of records, which may be something else than articles."""
+
 _KNOWN = ", ".join(sorted(SUFFIXES))
 
 
@@ -257,10 +261,14 @@ def find_files(paths: Sequence[Path]) -> tuple[list[Path], list[FileReport]]:
     """
     files: dict[Path, None] = {}
     reports: dict[Path, FileReport] = {}
+    named = {Path(os.path.realpath(path)) for path in paths if "\0" not in str(path)}
     for path in paths:
         for found, problem in _walk(path):
             if problem is not None:
                 reports.setdefault(found, FileReport(str(found), "failed", reason=problem))
+            elif found not in named and _describes(found):
+                reason = "describes the text beside it; name it to add it"
+                reports.setdefault(found, FileReport(str(found), "skipped", reason=reason))
             elif found.suffix.lower() in SUFFIXES:
                 files[found] = None
             else:
@@ -290,6 +298,12 @@ def _walk(path: Path) -> Iterator[tuple[Path, str | None]]:
                 yield Path(os.path.realpath(Path(folder, name))), None
     for problem in problems:
         yield Path(problem.filename), f"cannot be listed ({problem.strerror})"
+
+
+def _describes(path: Path) -> bool:
+    """Whether a JSON file has the name of a text that it stands beside."""
+    beside = (path.with_suffix(suffix) for suffix in _READERS)
+    return path.suffix.lower() == ".json" and any(text.is_file() for text in beside)
 
 
 def _known(path: Path) -> None:
