@@ -219,7 +219,7 @@ def _document(
     values = _renamed(record, fields)
     raw = _said(values)
     if raw is None:
-        named = "、".join(list(values)[:8])
+        named = "、".join(list(map(str, record))[:8])
         return UnreadableFile(uri, f"has no text (its fields: {named}); name it: --map text=FIELD")
     text, dropped = clean(raw)
     pieces, notices = text_pieces(text)
