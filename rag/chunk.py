@@ -15,11 +15,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rag.sentences import split_sentences
-from rag.types import Article, Passage, Span
+from rag.types import Article, Passage, Span, passage_name
 
 CountTokens = Callable[[Sequence[str]], list[int]]
 
-_PART_OF = "-"  # between the article's id and the passage's number
 _CONTEXT = 100  # code points of title and section that the encoder is given
 _LEAST_ROOM = 16  # tokens that must be left for a passage beside them
 _LONGEST_RUN = 2_000  # code points; a run without any mark is first cut into pieces of this length
@@ -69,11 +68,6 @@ def context_of(article: Article) -> str:
     return context
 
 
-def article_of(passage_id: str) -> str:
-    """The id of the article that a passage is of."""
-    return passage_id.rpartition(_PART_OF)[0]
-
-
 def encoder_text(article: Article, passage: Passage) -> str:
     """The passage as it is given to the encoder: title and section, then its text."""
     return context_of(article) + passage.text
@@ -109,7 +103,7 @@ def passages(article: Article, count_tokens: CountTokens, max_tokens: int) -> li
             spans = _fitting(text, context, count_tokens, max_tokens, (used, bare))
         for part, span in enumerate(spans):
             place = Span(block.span.start + span.start, block.span.start + span.end)
-            passage_id = f"{article.id}{_PART_OF}{number}.{part}"
+            passage_id = passage_name(article.id, number, part)
             found.append(Passage(passage_id, article.id, number, place, place.of(article.text)))
     return found
 

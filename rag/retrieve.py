@@ -25,14 +25,13 @@ from numpy.typing import NDArray
 from index.snapshot import Snapshot
 from rag import terms
 from rag.centre import Centres, Vector, centred, centred_cosines
-from rag.chunk import article_of
 from rag.corpus import Corpus
 from rag.exact import Candidate, exact, named
 from rag.fusion import Method
 from rag.language import language_of
 from rag.scope import Scope
 from rag.spelling import mended
-from rag.types import Article, Evidence, Passage, Question
+from rag.types import Article, Evidence, Passage, Question, article_of
 
 CANDIDATES = 50
 """Hits taken from each index and language: the right passage is nearly always among so many."""

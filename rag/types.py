@@ -220,6 +220,16 @@ class Passage:
     text: str
 
 
+def passage_name(article_id: str, paragraph: int, part: int) -> str:
+    """The id of a passage: its article, its paragraph and which part of this it is."""
+    return f"{article_id}-{paragraph}.{part}"
+
+
+def article_of(passage_id: str) -> str:
+    """The id of the article that a passage is of."""
+    return passage_id.rpartition("-")[0]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Question:
     """A question as it is searched for.
