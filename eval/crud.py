@@ -9,14 +9,13 @@ leaves empty. All are counted.
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 
 from eval.cases import Case, CaseSet, Proof
 from eval.datasets import SquadArticle, language_tag
 from eval.errors import BadSet
 from eval.fields import Fields, Wrong
-from eval.gold import read_bytes
+from eval.gold import parsed, read_bytes
 from eval.text import plain
 
 TASKS = {"questanswer_1doc": 1, "questanswer_2docs": 2, "questanswer_3docs": 3}
@@ -34,10 +33,7 @@ def load(path: Path) -> tuple[CaseSet, tuple[SquadArticle, ...]]:
             in questanswer_1doc[3].
     """
     data = read_bytes(path)
-    try:
-        value = json.loads(data)
-    except ValueError as error:
-        raise BadSet(path, f"it is not JSON ({error})") from None
+    value = parsed(path, data)
     if not isinstance(value, dict):
         raise BadSet(path, "it is not an object with CRUD-RAG's tasks")
     labels: dict[str, str] = {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -13,7 +12,7 @@ from typing import TypeVar
 from eval.cases import UNANSWERABLE, Case, Proof
 from eval.errors import BadSet
 from eval.fields import Fields, Wrong, shown
-from eval.gold import read_bytes
+from eval.gold import parsed, read_bytes
 from rag.language import is_traditional, language_of
 
 Asked = TypeVar("Asked")
@@ -67,10 +66,7 @@ def load_squad(path: Path) -> SquadSet:
             the place as in data[3].paragraphs[0].qas[2].
     """
     data = read_bytes(path)
-    try:
-        value = json.loads(data)
-    except ValueError as error:
-        raise BadSet(path, f"it is not JSON ({error})") from None
+    value = parsed(path, data)
     if not isinstance(value, dict):
         raise BadSet(path, 'it is not in SQuAD\'s format, an object with "data"')
     articles: list[SquadArticle] = []

@@ -27,10 +27,7 @@ def load_gold(path: Path) -> dict[str, GoldArticle]:
     Raises:
         BadSet: it cannot be read, or an article is wrong; it is named by its number, from 1.
     """
-    try:
-        listed = json.loads(read_bytes(path))
-    except ValueError as error:
-        raise BadSet(path, f"it is not JSON ({error})") from None
+    listed = parsed(path, read_bytes(path))
     if not isinstance(listed, list):
         raise BadSet(path, "it is not a JSON list of articles")
     found: dict[str, GoldArticle] = {}
@@ -55,6 +52,19 @@ def load_gold(path: Path) -> dict[str, GoldArticle]:
         except Wrong as wrong:
             raise BadSet(path, f"article {number}: {wrong}") from None
     return found
+
+
+def parsed(path: Path, data: bytes) -> object:
+    """The JSON value that a file holds.
+
+    Raises:
+        BadSet: it is not JSON.
+    """
+    try:
+        value: object = json.loads(data)
+    except ValueError as error:
+        raise BadSet(path, f"it is not JSON ({error})") from None
+    return value
 
 
 def read_bytes(path: Path) -> bytes:

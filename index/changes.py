@@ -57,14 +57,9 @@ def without(views: Sequence[View], groups: Collection[str]) -> list[View]:
     """The same segments with the rows of some groups dead."""
     if not groups:
         return list(views)
-    encoded = [g.encode("utf-8", "surrogatepass") for g in groups]
     out = []
     for view in views:
-        columns = view.segment.columns
-        numbers = columns.groups.locate(encoded)
-        gone = np.zeros(len(columns.groups), np.bool_)
-        gone[numbers[numbers >= 0]] = True
-        dead = gone[columns.rows["group"]]
+        dead = view.segment.columns.rows_of(groups)
         if dead.any():
             live = ~dead if view.live is None else view.live & ~dead
             out.append(View(view.segment, live))

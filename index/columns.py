@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -99,6 +99,14 @@ class Columns:
     starts: NDArray[np.int64]
     postings: NDArray[np.void]
     part_ends: NDArray[np.int64]
+
+    def rows_of(self, groups: Collection[str]) -> NDArray[np.bool_]:
+        """The rows of some groups, dead ones too, bool, (n,); unknown groups have none."""
+        numbers = self.groups.locate([g.encode("utf-8", "surrogatepass") for g in groups])
+        wanted = np.zeros(len(self.groups), np.bool_)
+        wanted[numbers[numbers >= 0]] = True
+        rows: NDArray[np.bool_] = wanted[self.rows["group"]]
+        return rows
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ twentieth of what usually parts two sentences.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,14 +48,6 @@ class Parts:
     def none(cls, rows: int, dim: int) -> Parts:
         """Rows without any part."""
         return cls(np.empty((0, dim), np.int8), np.zeros(rows, np.int64))
-
-    @classmethod
-    def joined(cls, several: Iterable[Parts]) -> Parts:
-        """One after the other; at least one must be given."""
-        all_of = list(several)
-        before = np.cumsum([0, *(len(p.codes) for p in all_of)])
-        ends = [p.ends + start for p, start in zip(all_of, before, strict=False)]
-        return cls(np.concatenate([p.codes for p in all_of]), np.concatenate(ends))
 
     def __len__(self) -> int:
         return len(self.ends)

@@ -54,20 +54,13 @@ class View:
             return self.live
         mask = self.masks.get(groups) if isinstance(groups, frozenset) else None
         if mask is None:
-            mask = self._mask(groups)
+            rows = self.segment.columns.rows_of(groups)
+            mask = rows if self.live is None else rows & self.live
             if isinstance(groups, frozenset):
                 self.masks[groups] = mask
                 for oldest in list(self.masks)[:-MASKS_KEPT]:
                     self.masks.pop(oldest, None)
         return mask
-
-    def _mask(self, groups: Collection[str]) -> NDArray[np.bool_]:
-        columns = self.segment.columns
-        numbers = columns.groups.locate(_encoded(groups))
-        wanted = np.zeros(len(columns.groups), np.bool_)
-        wanted[numbers[numbers >= 0]] = True
-        mask: NDArray[np.bool_] = wanted[columns.rows["group"]]
-        return mask if self.live is None else mask & self.live
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,21 +11,18 @@ do not move with it: on XQuAD the archive's own means rank no better.
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import logging
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from index.encode import Encoder
-from index.files import replace_file
+from index.kept import Arrays, kept
 
 logger = logging.getLogger(__name__)
 
@@ -89,53 +86,33 @@ def centred_cosines(
 def load_centres(encoder: Encoder, cache: Path) -> Centres:
     """An encoder's means: from the cache folder, or made there once (200 short texts are encoded).
 
-    A cache folder that cannot be written costs only that they are made again by the next process.
-
     Args:
         encoder: whose means are wanted; they are kept by its fingerprint.
         cache: the folder; it is made when it is missing.
     """
     data = resources.files("rag").joinpath("centre_texts.json").read_bytes()
     key = hashlib.sha256(encoder.fingerprint.encode() + b"\0" + data).hexdigest()[:16]
-    path = cache / f"centres-{key}.npz"
-    try:
-        return _read(path, encoder.dim)
-    except FileNotFoundError:
-        pass
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        logger.warning("centres_unreadable", extra={"path": str(path), "why": str(error)})
-    centres = _made(encoder, json.loads(data))
-    try:
-        _write(path, centres)
-    except OSError as error:
-        logger.warning("centres_not_kept", extra={"path": str(path), "why": str(error)})
-    return centres
+    texts = json.loads(data)
+
+    def read(held: Arrays) -> Centres:
+        return _read(held, encoder.dim)
+
+    return kept(cache / f"centres-{key}.npz", "centres", read, lambda: _made(encoder, texts))
 
 
-def _made(encoder: Encoder, texts: Mapping[str, Mapping[str, list[str]]]) -> Centres:
-    def mean(rows: Vector) -> Vector:
-        return np.asarray(rows.mean(axis=0), np.float32)
+def _made(encoder: Encoder, texts: Mapping[str, Mapping[str, list[str]]]) -> Arrays:
+    rows: dict[str, Vector] = {}
+    for k in LANGUAGES:
+        asked = encoder.encode_queries(texts["questions"][k])
+        said = encoder.encode_passages(texts["statements"][k])
+        rows[f"question_{k}"] = np.asarray(asked.mean(axis=0), np.float32)
+        rows[f"passage_{k}"] = np.asarray(said.mean(axis=0), np.float32)
+    return rows
 
-    return Centres(
-        {k: mean(encoder.encode_queries(texts["questions"][k])) for k in LANGUAGES},
-        {k: mean(encoder.encode_passages(texts["statements"][k])) for k in LANGUAGES},
-    )
 
-
-def _read(path: Path, dim: int) -> Centres:
-    with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as held:
-        kinds = [{k: held[f"{kind}_{k}"] for k in LANGUAGES} for kind in ("question", "passage")]
+def _read(held: Arrays, dim: int) -> Centres:
+    kinds = [{k: held[f"{kind}_{k}"] for k in LANGUAGES} for kind in ("question", "passage")]
     for vector in (v for kind in kinds for v in kind.values()):
         if vector.shape != (dim,) or vector.dtype != np.float32 or not np.isfinite(vector).all():
             raise ValueError("not the means of this encoder")
     return Centres(*kinds)
-
-
-def _write(path: Path, centres: Centres) -> None:
-    """Put the file there as one act: a reader sees all of it or nothing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    rows: dict[str, Any] = {f"question_{k}": v for k, v in centres.question.items()}
-    rows |= {f"passage_{k}": v for k, v in centres.passage.items()}
-    packed = io.BytesIO()
-    np.savez(packed, **rows)
-    replace_file(path, packed.getvalue())

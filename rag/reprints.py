@@ -14,7 +14,7 @@ import sqlite3
 import threading
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -89,7 +89,7 @@ class Reprints:
         if not self._path.exists() or not ids:
             return {}
         marks = ",".join("?" * len(ids))
-        with self._reading() as db:
+        with self._opened() as db:
             rows = db.execute(
                 f"SELECT id, family FROM articles a WHERE id IN ({marks}) AND EXISTS"  # noqa: S608  only marks
                 " (SELECT 1 FROM articles b WHERE b.family = a.family AND b.id <> a.id)",
@@ -98,25 +98,26 @@ class Reprints:
             return dict(rows.fetchall())
 
     @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        """This thread's own connection, which stays open: opening one took most of a look-up."""
-        try:
-            held = getattr(self._threads, "db", None)
-            if held is None:
-                held = self._threads.db = sqlite3.connect(self._path, timeout=30)
-            yield held
-        except sqlite3.Error as error:
-            raise HomeUnusable(self._path.parent, str(error)) from error
-
-    @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
+        """This thread's connection. It stays open, as opening it took most of a look-up.
+
+        What fails leaves nothing half written: the connection goes, and what it had not committed.
+        """
+        db: sqlite3.Connection | None = getattr(self._threads, "db", None)
         try:
-            with closing(sqlite3.connect(self._path, timeout=30)) as db:
+            if db is None:
+                db = sqlite3.connect(self._path, timeout=30)
                 db.execute("PRAGMA journal_mode=WAL")
                 db.executescript(_SCHEMA)
-                yield db
-        except sqlite3.Error as error:
-            raise HomeUnusable(self._path.parent, str(error)) from error
+                self._threads.db = db
+            yield db
+        except BaseException as error:
+            self._threads.db = None
+            if db is not None:
+                db.close()
+            if isinstance(error, sqlite3.Error):
+                raise HomeUnusable(self._path.parent, str(error)) from error
+            raise
 
 
 def signature(article: Article) -> NDArray[np.uint64] | None:

@@ -109,7 +109,7 @@ def retrieve(
     # What is held exactly moves a passage up; how sure the ranks are, the others say.
     scores = sorted(fused.values(), reverse=True)
     again = method.fused(by_name, across)
-    best.sort(key=lambda key: (-again[key], key))
+    best = _best({key: again[key] for key in best})
     at = {key: i for i, key in enumerate(found)}
     return [
         Evidence(
@@ -162,18 +162,13 @@ def _exact(
     articles: Mapping[str, Article],
 ) -> dict[str, float]:
     """How much of what the question names each passage holds; absent are those that hold none."""
-    candidates = [
-        Candidate(
-            passages[key].text,
-            (article.title or "", *article.authors, *article.affiliations),
-            article.published,
-        )
-        for key in keys
-        if (article := articles.get(passages[key].article_id))
-    ]
-    known = [key for key in keys if passages[key].article_id in articles]
+    candidates = []
+    for key in keys:
+        article = articles[passages[key].article_id]
+        heads = (article.title or "", *article.authors, *article.affiliations)
+        candidates.append(Candidate(passages[key].text, heads, article.published))
     scores = exact(named(question), candidates)
-    return {key: score for key, score in zip(known, scores, strict=True) if score > 0}
+    return {key: score for key, score in zip(keys, scores, strict=True) if score > 0}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
