@@ -23,6 +23,7 @@ from rag.config import Config
 from rag.corpus import Corpus
 from rag.errors import ArchiveBusy, HomeUnusable, UnreadableFile
 from rag.indexing import Progress
+from rag.readers import folders
 from rag.reprints import Reprints
 from rag.types import Article, Document, FileReport
 
@@ -108,7 +109,7 @@ class Archive:
             for number, path in enumerate(files, 1):
                 found = readers.read_every(path, fields)
                 report = self._put_file(str(path), found, kind, restore)
-                if report.outcome == "failed" and path.suffix.lower() in readers.RECORDS - named:
+                if report.outcome == "failed" and path.suffix.lower() in folders.DATA - named:
                     report = replace(report, outcome="skipped")  # data of another kind, in a folder
                 reports.append(report)
                 if progress:

@@ -11,27 +11,27 @@ from __future__ import annotations
 import atexit
 import hashlib
 import io
-import os
 import stat
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
 from rag.errors import UnreadableFile
-from rag.readers import packed, records
+from rag.readers import feeds, packed, records
 from rag.readers.decode import decode
-from rag.readers.extract import document
+from rag.readers.extract import Extract, document, with_notice
+from rag.readers.folders import KNOWN, MARKDOWN, SUFFIXES, find_files
 from rag.readers.markdown import markdown_pieces
 from rag.readers.matter import front_matter
 from rag.readers.parsers import SUFFIXES as _PARSED
 from rag.readers.text import text_pieces
 from rag.readers.worker import Worker
-from rag.types import Document, FileReport, Piece
+from rag.types import Document
 
 __all__ = [
     "MAX_BYTES",
-    "RECORDS",
     "SUFFIXES",
     "find_files",
     "read_bytes",
@@ -41,21 +41,21 @@ __all__ = [
 ]
 
 MAX_BYTES = 32 * 1024 * 1024
-_Reader = Callable[[str, int], tuple[tuple[Piece, ...], tuple[str, ...]]]
-_READERS: dict[str, tuple[str, _Reader]] = {
-    ".txt": ("text", text_pieces),
-    ".text": ("text", text_pieces),
-    ".md": ("markdown", markdown_pieces),
-    ".markdown": ("markdown", markdown_pieces),
-}
-SUFFIXES: frozenset[str] = frozenset(
-    {*_READERS, *_PARSED, *records.SUFFIXES, *packed.SUFFIXES, packed.ZIP}
-)
-"""The endings, in lower case, of the files that are read."""
-RECORDS: frozenset[str] = records.SUFFIXES
-"""The endings of records, which may be something else than articles."""
 
-_KNOWN = ", ".join(sorted(SUFFIXES))
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What is known of a file besides its content.
+
+    Attributes:
+        fields: the names that its records give to "title", "text" and other keys.
+        path: where it lies on disk; None for an upload and for a ZIP's member.
+        within: whether a sitemap led to it; another sitemap is not followed then.
+    """
+
+    fields: Mapping[str, str] | None
+    path: Path | None = None
+    within: bool = False
 
 
 def read_path(path: Path) -> Document:
@@ -103,6 +103,10 @@ def read_every(
     Raises:
         UnreadableFile: see `read_path`.
     """
+    yield from _file(path, _Given(fields))
+
+
+def _file(path: Path, given: _Given) -> Iterator[Document | UnreadableFile]:
     _known(path)
     try:
         resolved = path.resolve()
@@ -112,7 +116,7 @@ def read_every(
         if not stat.S_ISREG(found.st_mode):
             raise UnreadableFile(path, "is not a regular file; copy its content into one")
         with resolved.open("rb") as file:
-            yield from _documents(str(resolved), file, found.st_size, fields)
+            yield from _documents(str(resolved), file, found.st_size, replace(given, path=resolved))
     except FileNotFoundError as error:
         raise UnreadableFile(path, "does not exist; check the path") from error
     except PermissionError as error:
@@ -131,16 +135,16 @@ def read_upload(
     _known(Path(name))
     if len(data) > MAX_BYTES:
         raise _too_large(name, len(data))
-    return _documents(name, io.BytesIO(data), len(data), fields)
+    return _documents(name, io.BytesIO(data), len(data), _Given(fields))
 
 
 def _documents(
-    name: str, file: BinaryIO, size: int, fields: Mapping[str, str] | None
+    name: str, file: BinaryIO, size: int, given: _Given
 ) -> Iterator[Document | UnreadableFile]:
     """What is in an open file, by its ending."""
     suffixes = [suffix.lower() for suffix in Path(name).suffixes[-2:]]
     if suffixes[-1] == packed.ZIP:
-        yield from _members(name, file, fields)
+        yield from _members(name, file, given)
         return
     if suffixes[-1] in packed.SUFFIXES:
         inner = packed.inner_name(name)
@@ -148,19 +152,19 @@ def _documents(
         with packed.unpacked(name, file, suffixes[-1]) as stream:
             if Path(inner).suffix.lower() in (packed.ZIP, *packed.SUFFIXES):
                 raise UnreadableFile(name, "is packed twice; unpack it and add it again")
-            yield from _unpacked(name, inner, stream, None, fields)
+            yield from _unpacked(name, inner, stream, None, given)
         return
-    yield from _unpacked(name, name, file, size, fields)
+    yield from _unpacked(name, name, file, size, given)
 
 
 def _unpacked(
-    name: str, inner: str, stream: BinaryIO, size: int | None, fields: Mapping[str, str] | None
+    name: str, inner: str, stream: BinaryIO, size: int | None, given: _Given
 ) -> Iterator[Document | UnreadableFile]:
     """What is in a stream; `inner` tells its format, `size` its bytes where they are known."""
     suffix = Path(inner).suffix.lower()
     buffered = io.BufferedReader(stream, 1 << 20) if isinstance(stream, io.RawIOBase) else stream
     if suffix in records.STREAMED:
-        yield from records.read(name, suffix, buffered, fields)
+        yield from records.read(name, suffix, buffered, given.fields)
         return
     if suffix in records.LISTS:
         first = buffered.read(records.LOOKED_AT)
@@ -174,51 +178,79 @@ def _unpacked(
     data = first + buffered.read(MAX_BYTES + 1 - len(first))
     if len(data) > MAX_BYTES:
         raise _too_large(name, len(data))
-    yield from _whole(name, suffix, data, fields)
+    yield from _whole(name, suffix, data, given)
 
 
 def _whole(
-    name: str, suffix: str, data: bytes, fields: Mapping[str, str] | None
+    name: str, suffix: str, data: bytes, given: _Given
 ) -> Iterator[Document | UnreadableFile]:
     """What is in a file that is read at once."""
     if not data.strip():
         raise UnreadableFile(name, "is empty; nothing was added")
     if suffix in records.SUFFIXES:
-        yield from records.read_json(name, data, fields)
+        yield from records.read_json(name, data, given.fields)
     elif suffix in _PARSED:
         digest = hashlib.sha256(data).hexdigest()
         for extract in _worker().extract(_PARSED[suffix], name, data):
             try:
-                yield document(name, extract, digest)
+                if extract.format == feeds.SITEMAP:
+                    yield from _named(name, extract, given)
+                else:
+                    yield document(name, extract, digest)
             except UnreadableFile as error:
                 yield error
     else:
         yield _text(name, suffix, data)
 
 
-def _members(
-    name: str, file: BinaryIO, fields: Mapping[str, str] | None
-) -> Iterator[Document | UnreadableFile]:
+def _named(name: str, sitemap: Extract, given: _Given) -> Iterator[Document | UnreadableFile]:
+    """The pages on disk that a sitemap names, each under its own path."""
+    addresses = sitemap.metadata["pages"]
+    if given.path is None or given.within:
+        reason = "is a sitemap; the pages that it names are read where it lies beside them on disk"
+        raise UnreadableFile(name, reason)
+    paths, told = feeds.beside(given.path, addresses)
+    if not paths:
+        raise UnreadableFile(name, told or "names no page")
+    for path in paths:
+        if path.suffix.lower() not in SUFFIXES:
+            continue
+        try:
+            for found in _file(path, replace(given, path=None, within=True)):
+                if told and isinstance(found, Document):
+                    yield with_notice(found, told)
+                    told = ""
+                else:
+                    yield found
+        except UnreadableFile as error:
+            yield error
+    if told:
+        yield UnreadableFile(name, told)
+
+
+def _members(name: str, file: BinaryIO, given: _Given) -> Iterator[Document | UnreadableFile]:
     """What is in a ZIP; its members are never written anywhere."""
     for member, data in packed.members(name, file, SUFFIXES, MAX_BYTES):
         if isinstance(data, UnreadableFile):
             yield data
             continue
         try:
-            yield from _documents(f"{name}!/{member}", io.BytesIO(data), len(data), fields)
+            yield from _documents(
+                f"{name}!/{member}", io.BytesIO(data), len(data), replace(given, path=None)
+            )
         except UnreadableFile as error:
             yield error
 
 
 def _text(name: str, suffix: str, data: bytes) -> Document:
     """A text or Markdown file."""
-    kind, reader = _READERS[suffix]
+    markdown = suffix in MARKDOWN
     decoded = decode(name, data)
     text = decoded.text
     if not text.strip():
         raise UnreadableFile(name, "is empty; nothing was added")
     metadata, start, notices = front_matter(name, text)
-    pieces, more = reader(text, start)
+    pieces, more = markdown_pieces(text, start) if markdown else text_pieces(text, start)
     if not pieces:
         raise UnreadableFile(name, "holds no text after its front matter; nothing was added")
     told = decoded.notices + notices + more
@@ -226,6 +258,7 @@ def _text(name: str, suffix: str, data: bytes) -> Document:
     if told:
         metadata["notices"] = told
     digest = hashlib.sha256(data).hexdigest()
+    kind = "markdown" if markdown else "text"
     return Document(name, text, pieces, metadata, kind, decoded.encoding, digest)
 
 
@@ -249,67 +282,10 @@ def _worker() -> Worker:
     return worker
 
 
-def find_files(paths: Sequence[Path]) -> tuple[list[Path], list[FileReport]]:
-    """The readable files among `paths` and below the folders among them.
-
-    Folders are walked in sorted order; hidden files and folders in them are passed over, links to
-    folders are not followed. A file is given once even when it is named twice.
-
-    Returns:
-        The files, resolved, in order; and reports of what was not taken: "skipped" for an ending
-        that is not known, "failed" for a path that is missing or a folder that cannot be listed.
-    """
-    files: dict[Path, None] = {}
-    reports: dict[Path, FileReport] = {}
-    named = {Path(os.path.realpath(path)) for path in paths if "\0" not in str(path)}
-    for path in paths:
-        for found, problem in _walk(path):
-            if problem is not None:
-                reports.setdefault(found, FileReport(str(found), "failed", reason=problem))
-            elif found not in named and _describes(found):
-                reason = "describes the text beside it; name it to add it"
-                reports.setdefault(found, FileReport(str(found), "skipped", reason=reason))
-            elif found.suffix.lower() in SUFFIXES:
-                files[found] = None
-            else:
-                ending = f"files ending in {found.suffix}" if found.suffix else "such files"
-                reason = f"{ending} are not read (only {_KNOWN})"
-                reports.setdefault(found, FileReport(str(found), "skipped", reason=reason))
-    return list(files), list(reports.values())
-
-
-def _walk(path: Path) -> Iterator[tuple[Path, str | None]]:
-    """Files under a path, with a problem where there is one."""
-    try:
-        resolved = path.resolve()
-        found = resolved.stat()
-    except (OSError, ValueError, RuntimeError) as error:
-        missing = isinstance(error, FileNotFoundError)
-        yield path, "does not exist; check the path" if missing else f"cannot be used ({error})"
-        return
-    if not stat.S_ISDIR(found.st_mode):
-        yield resolved, None
-        return
-    problems: list[OSError] = []
-    for folder, folders, names in os.walk(resolved, onerror=problems.append):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            if not name.startswith("."):
-                yield Path(os.path.realpath(Path(folder, name))), None
-    for problem in problems:
-        yield Path(problem.filename), f"cannot be listed ({problem.strerror})"
-
-
-def _describes(path: Path) -> bool:
-    """Whether a JSON file has the name of a text that it stands beside."""
-    beside = (path.with_suffix(suffix) for suffix in _READERS)
-    return path.suffix.lower() == ".json" and any(text.is_file() for text in beside)
-
-
 def _known(path: Path) -> None:
     if path.suffix.lower() not in SUFFIXES:
         ending = path.suffix or "no ending"
-        raise UnreadableFile(path, f"has {ending}; only {_KNOWN} files are read")
+        raise UnreadableFile(path, f"has {ending}; only {KNOWN} files are read")
 
 
 def _too_large(path: Path | str, size: int) -> UnreadableFile:

@@ -8,7 +8,7 @@ feeds, paragraphs by a blank line, pages by a form feed, so that every place in 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rag.errors import UnreadableFile
@@ -105,6 +105,13 @@ def document(name: str, extract: Extract, digest: str) -> Document:
     if told:
         metadata["notices"] = told
     return Document(name + extract.part, text, pieces, metadata, extract.format, "", digest)
+
+
+def with_notice(document: Document, notice: str) -> Document:
+    """A document with one more sentence for a person."""
+    told = document.metadata.get("notices", ())
+    notices = ((told,) if isinstance(told, str) else tuple(told)) + (notice,)
+    return replace(document, metadata={**document.metadata, "notices": notices})
 
 
 def _laid_out(paragraphs: Sequence[Paragraph]) -> tuple[str, tuple[Piece, ...], int]:

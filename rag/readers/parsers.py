@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from rag.readers import html, opened, pdf, scans
+from rag.readers import feeds, html, opened, pdf, scans
 from rag.readers.extract import Extract
 
 Parser = Callable[[str, bytes], list[Extract]]
@@ -18,6 +18,7 @@ PARSERS: Mapping[str, Parser] = MappingProxyType(
         "odt": opened.parse_odt,
         "epub": opened.parse_epub,
         "rtf": opened.parse_rtf,
+        "feed": feeds.parse,
         "scan": scans.parse,
     }
 )
@@ -27,6 +28,7 @@ SUFFIXES: Mapping[str, str] = MappingProxyType(
     {
         **dict.fromkeys((".html", ".htm", ".xhtml", ".shtml"), "html"),
         **dict.fromkeys((".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"), "scan"),
+        **dict.fromkeys(feeds.SUFFIXES, "feed"),
         **{f".{name}": name for name in ("pdf", "docx", "odt", "epub", "rtf")},
     }
 )
