@@ -125,7 +125,8 @@ class Handler(BaseHTTPRequestHandler):
         dry_run = b'name="dry_run"\r\n\r\ntrue' in body
         (self.server.previewed if dry_run else self.server.uploaded).append(name)
         if name.startswith("bad"):
-            self._error(422, "unreadable_file", f"{name}: is not text")
+            why = "is not text (it holds NUL bytes); save it as UTF-8 text and add it again"
+            self._error(422, "unreadable_file", f"{name}: {why}")
             return
         report = {"file": name, "outcome": "added", "articles": ["a1"], "passages": 4}
         if dry_run:

@@ -589,7 +589,9 @@ def test_what_was_read_is_shown_and_accepted_before_it_is_stored(
         "周砚秋、罗一鸣 · 文据样报 · 2024年5月20日 · 第 3 版 · 江岸城市研究院 · 4 段 · "
         "2 处文字未能归入正文"
     )
-    expect(rows.nth(1)).to_contain_text("bad.bin: is not text")
+    expect(rows.nth(1).get_by_role("alert")).to_contain_text(
+        "这个文件读不了：bad.bin：不是文本（含有空字节），请另存为 UTF-8 文本后再加入"
+    )
     rows.nth(0).get_by_text("查看接栏处（2）").click()
     seams = rows.nth(0).locator(".seams li")
     expect(seams.nth(1)).to_contain_text("案公示了三十天，收到意见四十七条")
@@ -681,7 +683,9 @@ def test_an_index_that_cannot_be_used_is_said_so(browsing: Browsing, stub: Stub)
         "**/readyz", lambda route: route.fulfill(status=503, body=json.dumps({"error": told}))
     )
     page.locator("#to-archive").click()
-    expect(page.locator(".index")).to_have_text("索引暂时不能使用 · Run it anew.")
+    expect(page.locator(".index")).to_contain_text("索引暂时不能使用 · 索引是用另一个模型建的：")
+    page.get_by_role("button", name="切换到英文（English）").click()
+    expect(page.locator(".index")).to_have_text("The index cannot be used now · Run it anew.")
     expect(page.locator(".article-row")).to_have_count(len(ARTICLES))
 
 
@@ -752,8 +756,46 @@ def test_a_rating_that_is_not_stored_is_said_so(browsing: Browsing, stub: Stub) 
     bar.get_by_role("button", name="有用").click()
     bar.get_by_role("textbox").fill("refused")
     bar.get_by_role("button", name="发送留言").click()
-    expect(page.get_by_text("评价没有记下 · The disk is full.")).to_be_visible()
+    expect(page.get_by_text("评价没有记下 · 资料库的文件夹用不了：")).to_be_visible()
     expect(bar.get_by_role("textbox")).to_have_value("refused")
+
+
+def test_what_is_written_and_open_outlives_a_switch_of_language(
+    browsing: Browsing, stub: Stub
+) -> None:
+    browsing.allowed.append("422")
+    page = browsing.open(stub.url)
+    for question in ("twenty", LIFTS):
+        turn = answered(page, question)
+    turn.get_by_role("button", name="检索到的段落（7）").click()
+    turn.get_by_role("button", name="没用").click()
+    turn.get_by_role("textbox", name="哪里不对？（可不填）").fill("漏了日期")
+    page.locator("#question").fill("还没问的问题")
+    page.get_by_role("button", name="筛选", exact=True).click()
+    page.get_by_label("来源").fill("还没用的来源")
+    page.locator(".turns").evaluate("node => node.scrollTo(0, 40)")
+    page.get_by_role("button", name="切换到英文（English）").click()
+    expect(turn.get_by_role("textbox", name="What is wrong with it?")).to_have_value("漏了日期")
+    expect(turn.get_by_role("list", name="Passages found, best first")).to_be_visible()
+    expect(page.get_by_role("textbox", name="Question")).to_have_value("还没问的问题")
+    expect(page.get_by_label("Source", exact=True)).to_have_value("还没用的来源")
+    assert page.locator(".turns").evaluate("node => node.scrollTop") < 200  # not at its end
+    assert "filters" not in stub.asked[-1]
+    page.reload()
+    expect(turn.get_by_role("textbox", name="What is wrong with it?")).to_have_value("漏了日期")
+    page.locator("#to-archive").click()
+    page.locator("#files").set_input_files(
+        [{"name": n, "mimeType": "text/plain", "buffer": b"text"} for n in ("one.txt", "bad.bin")]
+    )
+    rows = page.locator(".upload-row")
+    expect(rows.nth(1)).to_contain_text("it holds NUL bytes")
+    page.get_by_role("button", name="Switch to Chinese (中文)").click()
+    expect(rows.nth(0)).to_contain_text("读出 1 篇文章 · 2 处接栏")
+    expect(rows.nth(1)).to_contain_text("不是文本（含有空字节）")
+    rows.nth(0).get_by_role("button", name="加入资料库").click()
+    expect(rows.nth(0)).to_contain_text("已加入")
+    page.get_by_role("button", name="切换到英文（English）").click()
+    expect(rows.nth(0).locator(".upload-outcome")).to_have_text("Added")
 
 
 def test_filters_are_sent_shown_as_chips_and_removed(browsing: Browsing, stub: Stub) -> None:

@@ -13,7 +13,10 @@ from hypothesis import strategies as st
 from playwright.sync_api import Page
 from stub_server import STATIC, Stub
 
+from api.app import _HTTP_CODES, _STATUS
 from rag.drafts import _SAYINGS
+from rag.errors import UnreadableFile
+from rag.readers import read_bytes
 
 pytestmark = pytest.mark.browser
 
@@ -193,6 +196,78 @@ def test_every_reason_for_a_joint_has_chinese_words(page: Page) -> None:
         assert shown != said
         assert not shown.isascii()
     assert call(page, "i18n", body, ["字号与栏宽相同"]) == ["字号与栏宽相同"]
+
+
+CODES = {code for _, _, code in _STATUS} | set(_HTTP_CODES.values())
+CODES |= {"internal", "invalid_request", "http_error"}
+
+
+def test_every_code_of_the_server_has_words_in_both_languages(page: Page) -> None:
+    zh, en = call(page, "words", "return [m.zh, m.en];", None)
+    for code in CODES:
+        assert re.search(r"[\u4e00-\u9fff]", zh[f"error.{code}"]), code
+        assert en[f"error.{code}"].isascii(), code
+
+
+def test_an_error_is_said_in_the_language_of_the_page(page: Page) -> None:
+    body = """const i = await import("/static/i18n.js");
+        return v.map(([language, code, message]) => { i.setLanguage(language);
+            return m.faultWords({code, message, status: 400}); });"""
+    said = [
+        ("zh", "not_found", "There is no article x."),
+        ("en", "not_found", "There is no article x."),
+        ("zh", "unreadable_file", "a: b.txt: is empty; nothing was added"),
+        ("zh", "a_new_code", "Something else."),
+        ("en", "a_new_code", "Something else."),
+        ("en", "internal", "Traceback"),
+    ]
+    assert call(page, "faults", body, said) == [
+        "要找的内容已不在资料库里，请刷新列表。",
+        "There is no article x.",
+        "这个文件读不了：a: b.txt：是空的，没有加入",
+        "这个请求没有被接受。",
+        "Something else.",
+        "Something went wrong in Wenju. Try again; if it goes on, look at the server's log.",
+    ]
+
+
+def test_english_without_chinese_words_is_folded_away_and_named(page: Page) -> None:
+    body = """const i = await import("/static/i18n.js"); i.setLanguage("zh");
+        const note = m.errorNote({code: "corpus_damaged", message: "Page 3 is torn."});
+        document.body.append(note);
+        const seen = note.innerText; note.querySelector("details").open = true;
+        return [seen, note.innerText, note.querySelector("[lang=en]").textContent];"""
+    seen, opened, told = call(page, "faults", body, None)
+    assert re.sub(r"[^a-zA-Z]", "", seen) == ""
+    assert "服务器的原话（英文）" in seen
+    assert "Page 3 is torn." in opened
+    assert told == "Page 3 is torn."
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "said"),
+    [
+        ("a.txt", b"", "是空的，没有加入"),
+        ("a.txt", b"\0" * 40, "不是文本（含有空字节），请另存为 UTF-8 文本后再加入"),
+        ("a.txt", b"\x01" * 40, "不是文本（有 40 个控制字符），请另存为 UTF-8 文本后再加入"),
+        ("a.md", b"---\ntitle: x\n---\n", "文件头之后没有正文，没有加入"),
+        ("a.xyz", b"text", "后缀是 .xyz，不在能读的几种"),
+        ("a.docx", b"text", "已损坏或与后缀不符"),
+        ("a.rtf", b"text", "不是 RTF，请核对后缀"),
+        ("a.pdf", b"text", "不是 PDF，或已损坏"),
+        ("a.json", b"{", "不是 JSON"),
+        ("a.html", b"<p></p>", "没有文字，没有加入"),
+        ("a.png", b"text", "不是能读的图片"),
+    ],
+)
+def test_why_a_file_is_not_read_is_said_in_chinese(
+    page: Page, name: str, data: bytes, said: str
+) -> None:
+    with pytest.raises(UnreadableFile) as refused:
+        read_bytes(name, data)
+    shown = call(page, "told", "return m.toldInChinese(v);", str(refused.value))
+    assert shown is not None, str(refused.value)
+    assert shown.startswith(f"{name}：{said}")
 
 
 def test_every_word_is_used_and_every_used_word_exists(page: Page) -> None:

@@ -1,12 +1,12 @@
 // @ts-check
 /** The list of articles: search, open, delete with undo, upload. */
 import { el, fill, icon } from "./dom.js";
+import { errorNote, faultWords } from "./faults.js";
 import { describeFilters, FilterBox, listFilters } from "./filters.js";
 import { imprint, quoted, t } from "./i18n.js";
 import { Failure, json } from "./net.js";
 import { address } from "./references.js";
 import { toast } from "./toast.js";
-import { errorNote } from "./turn.js";
 import { UploadBox } from "./upload.js";
 
 /** Articles on one page of the list. */
@@ -148,7 +148,7 @@ export class Archive {
       this.index.textContent = t("archive.index", await json("/readyz"));
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
-      this.index.textContent = [t("archive.unready"), error.message].filter(Boolean).join(" · ");
+      this.index.textContent = `${t("archive.unready")} · ${faultWords(error)}`;
     }
   }
 
@@ -269,7 +269,7 @@ export class Archive {
         void this.destroy(article.id).catch((error) => {
           if (!(error instanceof Failure)) throw error;
           stay();
-          toast(`${t("archive.kept")} · ${error.message || t("error.server")}`);
+          toast(`${t("archive.kept")} · ${faultWords(error)}`);
         }),
     });
     this.notices.set(article.id, end);

@@ -1,12 +1,13 @@
 // @ts-check
 /** The conversation in the middle of the page. Several may run at once; one is shown. */
 import { el, fill, reveal } from "./dom.js";
+import { errorNote } from "./faults.js";
 import { language, t } from "./i18n.js";
 import { apiFilters } from "./filters.js";
 import { ask, Failure, json } from "./net.js";
 import { here, keep, newConversation } from "./store.js";
 import { toast } from "./toast.js";
-import { errorNote, TurnView } from "./turn.js";
+import { TurnView } from "./turn.js";
 
 /** So many earlier turns go along with a question. */
 const REMEMBERED = 6;
@@ -23,6 +24,8 @@ export class Chat {
     this.current = newConversation();
     /** @type {Map<any, {view: TurnView, controller: AbortController}>} by turn */
     this.running = new Map();
+    /** Views by turn: drawn anew, they keep what was opened in them. @type {WeakMap<any, TurnView>} */
+    this.views = new WeakMap();
   }
 
   /** Whether a question of the conversation shown is being answered. */
@@ -41,8 +44,20 @@ export class Chat {
     this.app.onChange();
   }
 
-  /** Draws the conversation anew; a running turn keeps its view. */
+  /** Draws the conversation anew, at its end. */
   render() {
+    this.draw();
+    this.root.scrollTop = this.root.scrollHeight;
+  }
+
+  /** Draws the conversation anew where it stands: its words have changed. */
+  relabel() {
+    const at = this.root.scrollTop;
+    this.draw();
+    this.root.scrollTop = at;
+  }
+
+  draw() {
     this.root.replaceChildren();
     if (this.current.turns.length === 0) {
       this.welcome();
@@ -50,21 +65,24 @@ export class Chat {
     }
     this.root.append(el("h1", { class: "hidden" }, t("chat.conversation")));
     for (const turn of this.current.turns) {
-      const view = this.running.get(turn)?.view ?? this.view(turn);
+      const view = this.view(turn);
       view.render();
       this.root.append(view.root);
     }
-    this.root.scrollTop = this.root.scrollHeight;
   }
 
   /** @param {any} turn */
   view(turn) {
     const conversation = this.current;
-    return new TurnView(turn, {
+    const before = this.views.get(turn);
+    if (before) return before;
+    const view = new TurnView(turn, {
       open: this.app.open,
-      again: (view) => this.again(view),
+      again: (again) => this.again(again),
       keep: () => void (keep(conversation) || toast(t("chat.unsaved"))),
     });
+    this.views.set(turn, view);
+    return view;
   }
 
   /**

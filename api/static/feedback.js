@@ -1,6 +1,7 @@
 // @ts-check
 /** What the reader thinks of an answer: a thumb, a comment, thanks, and taking it back. */
 import { el, icon, reveal } from "./dom.js";
+import { faultWords } from "./faults.js";
 import { t } from "./i18n.js";
 import { Failure, json } from "./net.js";
 import { toast } from "./toast.js";
@@ -9,8 +10,10 @@ import { toast } from "./toast.js";
 const LONGEST = 4000;
 
 /**
- * The thumbs under an answer. What was given is kept in `turn.feedback`.
- * @param {{question: string, answer?: any, feedback?: {verdict: string, comment: string}}} turn
+ * The thumbs under an answer. What was given is kept in `turn.feedback`, a comment that is not yet
+ * sent in `turn.draft`: it outlives the drawing anew that a change of language brings.
+ * @param {{question: string, answer?: any, draft?: string,
+ *   feedback?: {verdict: string, comment: string}}} turn
  * @param {() => void} keep keeps the conversation
  */
 export function feedbackBar(turn, keep) {
@@ -34,6 +37,11 @@ export function feedbackBar(turn, keep) {
     t("undo"),
   );
   const words = el("textarea", { rows: 2, maxlength: LONGEST });
+  words.value = turn.draft ?? "";
+  words.addEventListener("input", () => {
+    turn.draft = words.value;
+  });
+  words.addEventListener("change", keep);
   const form = el(
     "form",
     { class: "comment" },
@@ -69,7 +77,7 @@ export function feedbackBar(turn, keep) {
       if (!form.hidden) reveal(form, "nearest");
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
-      toast(`${t("feedback.failed")} · ${error.message || t("error.server")}`);
+      toast(`${t("feedback.failed")} · ${faultWords(error)}`);
     }
   };
 
@@ -85,6 +93,7 @@ export function feedbackBar(turn, keep) {
         body: JSON.stringify(body(turn, verdict, comment)),
       });
       turn.feedback = { verdict, comment };
+      if (comment) delete turn.draft;
       if (comment && form.contains(document.activeElement)) undo.focus();
     });
 
@@ -92,6 +101,7 @@ export function feedbackBar(turn, keep) {
     attempt(async () => {
       await json(`/v1/feedback/${encodeURIComponent(turn.answer.id)}`, { method: "DELETE" });
       delete turn.feedback;
+      delete turn.draft;
       words.value = "";
       thumbs[0].focus();
     });

@@ -127,7 +127,16 @@ export class FilterBox {
         ),
       ),
     );
-    if (!this.panel.hidden) this.open();
+    if (!this.panel.hidden) void this.open();
+  }
+
+  /** Words have changed; what was filled in and is not yet used stays. */
+  relabel() {
+    const form = this.panel.querySelector("form");
+    const filled = form && !this.panel.hidden ? read(form, this.value.articles) : null;
+    this.panel.hidden = true;
+    this.render();
+    if (filled) void this.open(filled);
   }
 
   close() {
@@ -136,8 +145,9 @@ export class FilterBox {
     this.button.focus();
   }
 
-  async open() {
-    const form = this.form();
+  /** @param {Filters} [filled] what the form holds; what is in use, unless given */
+  async open(filled = this.value) {
+    const form = this.form(filled);
     this.panel.replaceChildren(form);
     this.panel.hidden = false;
     this.button.setAttribute("aria-expanded", "true");
@@ -152,8 +162,8 @@ export class FilterBox {
     }
   }
 
-  form() {
-    const v = this.value;
+  /** @param {Filters} v */
+  form(v) {
     const field = (/** @type {string} */ name, /** @type {Node} */ input) =>
       el("label", { class: "field" }, el("span", null, t(`filters.${name}`)), input);
     const text = (/** @type {string} */ name, /** @type {string} */ value) =>

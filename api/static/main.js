@@ -231,8 +231,8 @@ function relabel() {
   byId("rail-toggle").setAttribute("aria-label", t("rail.show"));
   showTheme();
   composer.render();
-  filters.render();
-  chat.render();
+  filters.relabel();
+  chat.relabel();
   rail.render();
   reader.render();
   void archive.relabel().then(() => route().view === "archive" && archive.show());

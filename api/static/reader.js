@@ -2,12 +2,12 @@
 /** The article beside the answer, with its cited words marked. */
 import { attachCard } from "./card.js";
 import { el, fill, icon, reveal, safeHref } from "./dom.js";
+import { errorNote } from "./faults.js";
 import { date, pageName, paragraphName, quoted, reasonWords, t } from "./i18n.js";
 import { Failure, json } from "./net.js";
 import { address, copy, gbt7714 } from "./references.js";
 import { findMarks, Offsets, runs } from "./text.js";
 import { toast } from "./toast.js";
-import { errorNote } from "./turn.js";
 
 /** @type {Record<string, string>} */
 const TAGS = {

@@ -2,8 +2,9 @@
 /** One question and what became of it. */
 import { answerText, comingText, conflictTable, sourceList, statusLabel } from "./answer.js";
 import { el, fill, icon } from "./dom.js";
+import { errorNote } from "./faults.js";
 import { feedbackBar } from "./feedback.js";
-import { known, language, t } from "./i18n.js";
+import { known, t } from "./i18n.js";
 import { describeFilters } from "./filters.js";
 import { coverage, passageList, receipt } from "./passages.js";
 import { asGbt, asMarkdown, asPlain, copy, distinct } from "./references.js";
@@ -15,6 +16,7 @@ import { toast } from "./toast.js";
  * @property {any} [filters]
  * @property {any} [answer] the final answer
  * @property {{verdict: string, comment: string}} [feedback] what the reader thinks of it
+ * @property {string} [draft] a comment on it that is not yet sent
  * @property {{code: string, message: string, requestId: string, status: number}} [error]
  * @property {boolean} [stopped]
  * @property {string} [partial] what had come before it was stopped or failed
@@ -214,24 +216,4 @@ function copyMenu(answer) {
     ),
   );
   return menu;
-}
-
-/**
- * An error for a person: what happened, what to do, and the number to find it in the log.
- * @param {{code: string, message: string, requestId?: string, status?: number}} error
- */
-export function errorNote(error) {
-  const kind = known(`error.${error.code}`)
-    ? error.code
-    : error.status && error.status >= 400 && error.status < 500
-      ? "request"
-      : "server";
-  const told = error.code === "internal" ? "" : error.message; // ours say what to do, in English
-  return el(
-    "div",
-    { class: "error", role: "alert" },
-    !(told && language() === "en") && el("p", null, t(`error.${kind}`)),
-    told && el("p", { class: language() === "en" ? null : "error-detail" }, told),
-    error.requestId && el("p", { class: "error-detail" }, t("error.id", { id: error.requestId })),
-  );
 }

@@ -1,10 +1,10 @@
 // @ts-check
 /** Adding files to the archive: what is read from each is shown, and then accepted or not. */
 import { el, fill, icon } from "./dom.js";
+import { errorNote, fileNote } from "./faults.js";
 import { imprint, paragraphName, quoted, t } from "./i18n.js";
 import { Failure, json, upload } from "./net.js";
 import { address } from "./references.js";
-import { errorNote } from "./turn.js";
 
 /** The drop zone and a row for each file. Files are sent one after another. */
 export class UploadBox {
@@ -14,6 +14,8 @@ export class UploadBox {
     this.queue = Promise.resolve();
     /** Files that were read and wait for a yes or no. @type {Map<File, () => void>} */
     this.waiting = new Map();
+    /** What draws each file's state, in the words of now. @type {Map<HTMLElement, () => void>} */
+    this.draws = new Map();
     this.rows = el("ul", { class: "uploads", hidden: true });
   }
 
@@ -64,7 +66,22 @@ export class UploadBox {
       on: { click: () => [...this.waiting.values()].forEach((accept) => accept()) },
     });
     this.tellWaiting();
+    for (const draw of this.draws.values()) draw();
     return el("section", { class: "upload" }, zone, this.all, this.rows);
+  }
+
+  /**
+   * Draws a file's state now, and again when the language is switched.
+   * @param {HTMLElement} state
+   * @param {() => (Node | string | null | false)[]} make
+   */
+  draw(state, make) {
+    const draw = () => {
+      state.replaceChildren();
+      fill(state, ...make());
+    };
+    this.draws.set(state, draw);
+    draw();
   }
 
   tellWaiting() {
@@ -105,20 +122,20 @@ export class UploadBox {
    * @param {boolean} dryRun
    */
   async send(file, state, dryRun) {
-    const bar = el("progress", {
-      max: 1,
-      value: 0,
-      "aria-label": `${t("upload.sending")} ${file.name}`,
-    });
-    const words = el("span", null, t("upload.sending"));
-    state.replaceChildren(bar, words);
+    const bar = el("progress", { max: 1, value: 0 });
+    let step = "upload.sending";
+    const moving = () => {
+      bar.setAttribute("aria-label", `${t(step)} ${file.name}`);
+      return [bar, el("span", null, t(step))];
+    };
+    this.draw(state, moving);
     try {
       const onProgress = (/** @type {number} */ share) => {
         bar.value = share;
-        if (share >= 1) {
-          bar.removeAttribute("value"); // from here on nobody knows how long it takes
-          words.textContent = t(dryRun ? "upload.reading" : "upload.adding");
-        }
+        if (share < 1) return;
+        bar.removeAttribute("value"); // from here on nobody knows how long it takes
+        step = dryRun ? "upload.reading" : "upload.adding";
+        this.draw(state, moving);
       };
       const [report] = (await upload(file, onProgress, { dryRun })).files;
       if (report.outcome === "preview") this.preview(file, report, state);
@@ -126,12 +143,13 @@ export class UploadBox {
       if (!dryRun) this.app.onAdded();
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
-      const again = el(
-        "button",
-        { type: "button", class: "plain", on: { click: () => this.enqueue(file, state, dryRun) } },
-        t("retry"),
-      );
-      state.replaceChildren(errorNote(error), again);
+      const again = () =>
+        el(
+          "button",
+          { type: "button", class: "plain", on: { click: () => this.enqueue(file, state, dryRun) } },
+          t("retry"),
+        );
+      this.draw(state, () => [errorNote(error), again()]);
     }
   }
 
@@ -146,13 +164,11 @@ export class UploadBox {
     const discard = () => {
       this.waiting.delete(file);
       this.tellWaiting();
-      state.replaceChildren(el("p", { class: "aside" }, t("upload.discarded")));
+      this.draw(state, () => [el("p", { class: "aside" }, t("upload.discarded"))]);
     };
     this.waiting.set(file, accept);
     this.tellWaiting();
-    state.replaceChildren();
-    fill(
-      state,
+    this.draw(state, () => [
       el("p", { class: "upload-outcome", "data-outcome": "preview" }, t("upload.preview")),
       ...summary(report.articles, report.notices),
       el("ol", { class: "upload-articles" }, ...report.articles.map(readArticle)),
@@ -166,7 +182,7 @@ export class UploadBox {
         ),
         el("button", { type: "button", class: "plain", on: { click: discard } }, t("upload.discard")),
       ),
-    );
+    ]);
   }
 
   /**
@@ -187,15 +203,9 @@ export class UploadBox {
       ...a,
       joints: a.blocks.flatMap((/** @type {any} */ b) => b.joints),
     }));
-    state.replaceChildren();
-    fill(
-      state,
-      el(
-        "p",
-        { class: "upload-outcome", "data-outcome": outcome },
-        t(`upload.${outcome}`),
-        report.reason ? ` · ${report.reason}` : "",
-      ),
+    this.draw(state, () => [
+      el("p", { class: "upload-outcome", "data-outcome": outcome }, t(`upload.${outcome}`)),
+      report.reason && fileNote(report.reason),
       ...summary(read, report.notices),
       read.length > 0 &&
         el(
@@ -205,7 +215,7 @@ export class UploadBox {
             el("li", null, el("a", { href: address(a.id, null), "data-article": a.id }, quoted(a))),
           ),
         ),
-    );
+    ]);
   }
 }
 
@@ -221,9 +231,8 @@ function summary(articles, notices) {
     articles.length > 0 && t("upload.articles", { n: articles.length }),
     joints.length > 0 && t("upload.joints", { n: joints.length, percent }),
   ].filter(Boolean);
-  return [facts.join(" · "), ...notices]
-    .filter(Boolean)
-    .map((words) => el("p", { class: "aside" }, words));
+  const counted = facts.length > 0 ? [el("p", { class: "aside" }, facts.join(" · "))] : [];
+  return [...counted, ...notices.map(fileNote)];
 }
 
 /**

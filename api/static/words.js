@@ -129,7 +129,7 @@ export const zh = {
   "article.untitled": "无题",
   "article.head": "题名与署名",
   "article.paragraph": "第 {n} 段",
-  "article.paragraphs": "{n} 段",
+  "article.paragraphs": "{n} 段",
   "article.page": "第 {page} 版",
   "article.quoted": "《{title}》",
   "article.undated": "日期不详",
@@ -226,9 +226,28 @@ export const zh = {
   "error.bad_response": "Wenju 的答复读不懂。请确认地址正确，然后重试。",
   "error.server": "Wenju 出错了，请重试；若再出错，请查看服务日志。",
   "error.request": "这个请求没有被接受。",
+  // The codes of the server's errors.
+  "error.internal": "Wenju 出错了，请重试；若再出错，请查看服务日志。",
+  "error.bad_request": "这个请求没有被接受：问题可能太长，请缩短后再试。",
+  "error.invalid_request": "这个请求没有被接受：有一项内容太长或格式不对，请改短后再试。",
+  "error.http_error": "这个请求没有被接受，请刷新页面后再试。",
+  "error.method_not_allowed": "这个请求没有被接受，请刷新页面后再试。",
+  "error.model_not_found": "没有这个名称的模型。",
+  "error.not_found": "要找的内容已不在资料库里，请刷新列表。",
+  "error.too_large": "超过了允许的大小，请分成几份或缩短后再试。",
+  "error.unreadable_file": "这个文件读不了。",
   "error.overloaded": "排队的问题太多，请过几秒再试。",
   "error.archive_busy": "资料库正在写入，请稍后再试。",
+  "error.index_unwritable": "索引写不进去：请检查磁盘空间和权限，然后重试。",
+  "error.index_damaged": "索引已损坏：请在服务器上运行 wenju doctor --repair 重建，文章不受影响。",
+  "error.model_mismatch": "索引是用另一个模型建的：请改回原来的模型，或运行 wenju doctor --repair 重建。",
+  "error.tokenizer_mismatch": "索引是用另一份词典建的：请改回原来的词典，或运行 wenju doctor --repair 重建。",
+  "error.model_unavailable": "模型载入不了：请在服务器上运行 wenju doctor 查看原因。",
+  "error.corpus_damaged": "存文章的文件读不了：请从备份恢复，或移开它再重新加入文章。",
+  "error.feedback_damaged": "存评价的文件读不了：请从备份恢复，或移开它重新开始；资料库不受影响。",
+  "error.home_unusable": "资料库的文件夹用不了：请检查磁盘空间和权限，然后重试。",
   "error.id": "请求编号 {id}",
+  "error.told": "服务器的原话（英文）",
 };
 
 /** @type {Record<string, string>} */
@@ -361,8 +380,8 @@ export const en = {
   "article.untitled": "Untitled",
   "article.head": "title and byline",
   "article.paragraph": "paragraph {n}",
-  "article.paragraphs": "{n} paragraphs",
-  "article.paragraphs.one": "1 paragraph",
+  "article.paragraphs": "{n} paragraphs",
+  "article.paragraphs.one": "1 paragraph",
   "article.page": "page {page}",
   "article.quoted": "“{title}”",
   "article.undated": "no date",
@@ -470,7 +489,33 @@ export const en = {
   "error.server":
     "Something went wrong in Wenju. Try again; if it goes on, look at the server's log.",
   "error.request": "This request was not accepted.",
+  // The codes of the server's errors.
+  "error.internal":
+    "Something went wrong in Wenju. Try again; if it goes on, look at the server's log.",
+  "error.bad_request": "This was not accepted: the question may be too long. Shorten it.",
+  "error.invalid_request": "This was not accepted: something is too long or ill-formed.",
+  "error.http_error": "This was not accepted. Load the page anew and try again.",
+  "error.method_not_allowed": "This was not accepted. Load the page anew and try again.",
+  "error.model_not_found": "There is no model of this name.",
+  "error.not_found": "This is no longer in the archive. Load the list anew.",
+  "error.too_large": "This is larger than allowed. Cut it into parts.",
+  "error.unreadable_file": "This file cannot be read.",
   "error.overloaded": "Too many questions are waiting; try again in a few seconds.",
   "error.archive_busy": "The archive is being written to; try again later.",
+  "error.index_unwritable": "The index cannot be written: check the disk, then try again.",
+  "error.index_damaged":
+    "The index is damaged: run wenju doctor --repair on the server; the articles are safe.",
+  "error.model_mismatch":
+    "The index was made with another model: set that one, or run wenju doctor --repair.",
+  "error.tokenizer_mismatch":
+    "The index was made with another dictionary: set that one, or run wenju doctor --repair.",
+  "error.model_unavailable": "The model cannot be loaded: run wenju doctor on the server.",
+  "error.corpus_damaged":
+    "The file of articles cannot be read: put back a backup, or move it away and add them again.",
+  "error.feedback_damaged":
+    "The file of ratings cannot be read: put back a backup, or move it away; the archive is safe.",
+  "error.home_unusable":
+    "The archive's folder cannot be used: check the disk and its permissions, then try again.",
   "error.id": "request {id}",
+  "error.told": "What the server said (in English)",
 };
