@@ -19,7 +19,10 @@ command = Path(sysconfig.get_path("scripts")) / "wenju"
 shown = subprocess.run([command, "--help"], check=True, capture_output=True, text=True).stdout
 assert "serve" in shown
 
-with tempfile.TemporaryDirectory() as home, TestClient(create_app(load(home=Path(home)))) as client:
+with (
+    tempfile.TemporaryDirectory() as home,
+    TestClient(create_app(load(home=Path(home))), "http://127.0.0.1") as client,
+):
     page = client.get("/")
     assert page.status_code == 200
     assert "文据" in page.text

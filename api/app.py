@@ -14,11 +14,15 @@ from fastapi.responses import FileResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from api import archive as archive_routes
 from api import feedback as feedback_routes
 from api import openai
-from api.routes import UNEXPECTED, State, router
+from api.access import Access
+from api.keys import KeysDamaged, KeyStore
+from api.routes import State, router
 from api.security import Gate, Guard, Overloaded
 from api.settings import Settings
 from rag import __version__
@@ -55,6 +59,7 @@ _STATUS: list[tuple[type[WenjuError], int, str]] = [
     (ModelUnavailable, 503, "model_unavailable"),
     (IndexDamaged, 503, "index_damaged"),
     (CorpusDamaged, 503, "corpus_damaged"),
+    (KeysDamaged, 503, "keys_damaged"),
     (FeedbackDamaged, 503, "feedback_damaged"),
     (HomeUnusable, 503, "home_unusable"),
 ]
@@ -86,6 +91,7 @@ def create_app(settings: Settings, pipeline: Pipeline | None = None) -> FastAPI:
         pipeline: an archive to serve in place of the configured one (tests).
     """
     archive = pipeline or Pipeline(settings.config())
+    keys = KeyStore(archive.config.home)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -118,7 +124,20 @@ def create_app(settings: Settings, pipeline: Pipeline | None = None) -> FastAPI:
     app.add_api_route("/", page, include_in_schema=False)
     app.add_api_route("/articles/{article_id}", page, include_in_schema=False)
     _handle_errors(app)
-    app.add_middleware(Guard, max_upload=settings.max_upload_mb * 1024 * 1024)
+    app.add_middleware(Access, settings=settings, keys=keys, error_body=error_body)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=("GET", "POST", "DELETE"),
+            allow_headers=("authorization", "content-type", "x-request-id"),
+            expose_headers=("x-request-id", "retry-after"),
+        )
+    app.add_middleware(
+        Guard, max_upload=settings.max_upload_mb * 1024 * 1024, error_body=error_body
+    )
+    if settings.trusted_proxies:
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))
     return app
 
 
@@ -145,15 +164,10 @@ def _handle_errors(app: FastAPI) -> None:
             error_body(request, code, str(error.detail)), error.status_code, error.headers
         )
 
-    def unexpected(request: Request, error: Exception) -> Response:
-        logger.error("unexpected error", exc_info=error)
-        return JSONResponse(error_body(request, "internal", UNEXPECTED), 500)
-
     handlers: list[tuple[type[Exception], Callable[[Request, Exception], Response]]] = [
         (WenjuError, ours),
         (RequestValidationError, invalid),
         (HTTPException, http),
-        (Exception, unexpected),
     ]
     for kind, handler in handlers:
         app.add_exception_handler(kind, handler)

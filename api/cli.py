@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from api.cli_keys import keys
+
 if TYPE_CHECKING:
     from api.settings import Settings
     from rag.pipeline import Pipeline
@@ -28,6 +30,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(keys, name="keys")
 
 # The base of typer's usage errors; typer exports only its subclass by a public name.
 _USAGE_ERRORS: type[typer.BadParameter] = next(  # so typed for its format_message()

@@ -35,7 +35,17 @@ MODELS = {"wenju": "auto", "wenju-extractive": "extractive"}
 
 _PATHS = ("/v1/chat/completions", "/v1/models")
 _CALLER = frozenset(
-    ("bad_request", "invalid_request", "not_found", "too_large", "method_not_allowed")
+    (
+        "bad_request",
+        "invalid_request",
+        "not_found",
+        "too_large",
+        "method_not_allowed",
+        "unauthorized",
+        "forbidden",
+        "bad_host",
+        "cross_origin",
+    )
 )
 _ARTICLE = re.compile(r"/articles/([0-9a-f]{16})")
 _MARKER = re.compile(r"\[\d+\]")
@@ -57,6 +67,8 @@ def speaks(path: str) -> bool:
 def error_body(code: str, message: str) -> Json:
     """An error in OpenAI's shape."""
     kind = "invalid_request_error" if code in _CALLER | {"model_not_found"} else "server_error"
+    if code == "rate_limited":
+        kind = "rate_limit_error"
     return {"error": {"message": message, "type": kind, "param": None, "code": code}}
 
 

@@ -16,16 +16,13 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from api import schemas
 from api.schemas import AskBody, Json, SearchBody
-from api.security import Gate, request_id
+from api.security import UNEXPECTED, Gate, request_id
 from api.settings import Settings
 from api.work import answer_of, events_of
 from rag import __version__
 from rag.errors import WenjuError
 from rag.feedback import FeedbackStore
 from rag.pipeline import Event, Pipeline
-
-UNEXPECTED = "Something went wrong inside Wenju; the server's log has the details."
-"""What is said of an error that nobody foresaw: nothing of the inside."""
 
 logger = logging.getLogger(__name__)
 router = APIRouter(responses=schemas.ERRORS)
@@ -137,8 +134,11 @@ def healthz() -> Json:
 
 
 @router.get("/readyz", tags=["operation"])
-async def readyz(state: Shared) -> Json:
-    """Whether a question can be answered: the model is loaded and the index is open."""
+async def readyz(state: Shared, request: Request) -> Json:
+    """Whether a question can be answered: the model is loaded and the index is open.
+
+    What is in the archive is told only to those who may read it.
+    """
 
     def look() -> Json:
         snapshot = state.pipeline.snapshot()
@@ -151,4 +151,5 @@ async def readyz(state: Shared) -> Json:
             "model": encoder.name,
         }
 
-    return await anyio.to_thread.run_sync(look)
+    ready = await anyio.to_thread.run_sync(look)
+    return ready if request.state.trusted else {"status": ready["status"]}

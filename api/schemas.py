@@ -29,6 +29,10 @@ _AROUND = 16
 """Characters shown on each side of a joint in a preview."""
 
 
+_Name = Annotated[str, Field(max_length=500)]
+_ArticleId = Annotated[str, Field(max_length=64)]
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -36,11 +40,11 @@ class _Strict(BaseModel):
 class FilterBody(_Strict):
     """Which articles may answer; what is left out does not restrict."""
 
-    authors: list[str] = Field(default=[], max_length=50)
-    sources: list[str] = Field(default=[], max_length=50)
-    sections: list[str] = Field(default=[], max_length=50)
+    authors: list[_Name] = Field(default=[], max_length=50)
+    sources: list[_Name] = Field(default=[], max_length=50)
+    sections: list[_Name] = Field(default=[], max_length=50)
     languages: list[Literal["zh", "en"]] = Field(default=[], max_length=2)
-    article_ids: list[str] = Field(default=[], max_length=1000)
+    article_ids: list[_ArticleId] = Field(default=[], max_length=1000)
     date_from: str | None = Field(None, pattern=DATE)
     date_to: str | None = Field(None, pattern=DATE)
     as_of: str | None = Field(None, pattern=DATE)
@@ -70,7 +74,7 @@ class TurnBody(_Strict):
 
     question: str = Field(max_length=4096)
     answer: str = Field(default="", max_length=65536)
-    article_ids: list[str] = Field(default=[], max_length=100)
+    article_ids: list[_ArticleId] = Field(default=[], max_length=100)
 
     def turn(self) -> Turn:
         """As the pipeline takes it."""
@@ -109,7 +113,7 @@ class ErrorBody(BaseModel):
 
 
 ERRORS: dict[int | str, Json] = {
-    code: {"model": ErrorBody} for code in (400, 404, 409, 413, 422, 500, 503)
+    code: {"model": ErrorBody} for code in (400, 401, 403, 404, 409, 413, 422, 429, 500, 503)
 }
 """What every route may answer instead, for the API's docs."""
 
@@ -122,7 +126,7 @@ class FeedbackBody(_Strict):
     answer: str = Field(max_length=65536)
     verdict: Literal["up", "down"]
     comment: str = Field(default="", max_length=4000)
-    article_ids: list[Annotated[str, Field(max_length=64)]] = Field(default=[], max_length=100)
+    article_ids: list[_ArticleId] = Field(default=[], max_length=100)
     passage_ids: list[Annotated[str, Field(max_length=96)]] = Field(default=[], max_length=100)
 
     def feedback(self, now: str) -> Feedback:

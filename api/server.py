@@ -11,6 +11,7 @@ import time
 
 import uvicorn
 
+from api import access
 from api.app import create_app
 from api.security import request_id
 from api.settings import Settings
@@ -77,6 +78,7 @@ def serve(settings: Settings) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    access.check(settings)
     sys.setswitchinterval(SWITCH_SECONDS)
     sock = _listen(settings.host, settings.port)
     pipeline = Pipeline(settings.config())
@@ -95,6 +97,7 @@ def serve(settings: Settings) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # the application believes those that the settings name
         timeout_graceful_shutdown=20,
         h11_max_incomplete_event_size=64 * 1024,
     )

@@ -5,18 +5,52 @@ They are read once, by the command line or by whoever builds the application, ne
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
 
 import platformdirs
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from rag.config import Config, ModelServer
 from rag.errors import BadInput
 
 PREFIX = "WENJU_"
+
+_RATE_ELSEWHERE = 1200  # requests a minute of an address; a page is some thirty
+
+
+def _split(value: object) -> object:
+    """Several names in one variable, parted by commas or blanks."""
+    return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
+
+
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+"""Names in a variable's text, parted by commas or blanks."""
+
+
+LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
+"""The names by which a program on the same machine asks."""
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only programs on this machine can reach a server bound to this address."""
+    if host in LOOPBACK:
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 class SettingsError(BadInput):
@@ -45,6 +79,28 @@ class Settings(BaseSettings):
     max_question: int = Field(512, ge=16, le=4096, description="characters of a question")
     max_upload_mb: int = Field(32, ge=1, le=1024, description="megabytes of one upload")
     host: str = Field("127.0.0.1", description="address to serve on")
+    require_keys: bool = Field(
+        False,
+        description="ask for an API key on a loopback address too; elsewhere one is asked for",
+    )
+    rate_key: int = Field(
+        600, ge=0, le=1_000_000, description="requests a minute of one API key; 0: any number"
+    )
+    rate_address: int | None = Field(
+        None,
+        ge=0,
+        le=1_000_000,
+        description="requests a minute of one address without a key; 0: any number",
+    )
+    allowed_hosts: Names = Field(
+        (), description="names that the server answers to, beside localhost; others are refused"
+    )
+    trusted_proxies: Names = Field(
+        (), description="addresses or networks whose X-Forwarded-For and -Proto are believed"
+    )
+    cors_origins: Names = Field(
+        (), description="sites whose pages may use the API, as https://desk.example.org"
+    )
     port: int = Field(8000, ge=0, le=65535, description="port to serve on; 0 picks a free one")
     concurrency: int = Field(8, ge=1, le=256, description="questions worked on at one time")
     queue: int = Field(64, ge=0, le=10000, description="questions that may wait for their turn")
@@ -81,6 +137,25 @@ class Settings(BaseSettings):
             raise ValueError("an address begins with http:// or https://")
         return value
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for network in value:
+            ipaddress.ip_network(network)  # its error says what is wrong
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            parts = urlsplit(origin)
+            if origin != f"{parts.scheme}://{parts.netloc}" or parts.scheme not in (
+                "http",
+                "https",
+            ):
+                raise ValueError(f"{origin!r} is no origin, as https://desk.example.org is")
+        return value
+
     @model_validator(mode="after")
     def _whole_server(self) -> Self:
         if (self.llm_base_url is None) != (self.llm_model is None):
@@ -88,6 +163,21 @@ class Settings(BaseSettings):
         if self.llm_reply * 2 > self.llm_context:
             raise ValueError("WENJU_LLM_REPLY may be half of WENJU_LLM_CONTEXT at most")
         return self
+
+    @property
+    def keys_asked(self) -> bool:
+        """Whether requests need an API key."""
+        return self.require_keys or not is_loopback(self.host)
+
+    @property
+    def rate_of_address(self) -> int:
+        """Requests a minute of one address without a key; 0: any number.
+
+        Where nothing is said there is no limit for programs on the same machine.
+        """
+        if self.rate_address is not None:
+            return self.rate_address
+        return _RATE_ELSEWHERE if self.keys_asked else 0
 
     def config(self) -> Config:
         """What the pipeline needs of this."""

@@ -20,7 +20,9 @@ PAGE = "重庆市加快布局建设金凤、明月湖、广阳湾、嘉陵江四
 @pytest.fixture
 def client(pipeline, tmp_path):
     settings = load(home=pipeline.config.home, cache=tmp_path)
-    return TestClient(create_app(settings, pipeline), raise_server_exceptions=False)
+    return TestClient(
+        create_app(settings, pipeline), "http://127.0.0.1", raise_server_exceptions=False
+    )
 
 
 @pytest.fixture

@@ -32,7 +32,9 @@ QUESTION = "重庆布局建设哪四大实验室？"
 @pytest.fixture
 def client(pipeline, tmp_path):
     settings = load(home=pipeline.config.home, cache=tmp_path)
-    return TestClient(create_app(settings, pipeline), raise_server_exceptions=False)
+    return TestClient(
+        create_app(settings, pipeline), "http://127.0.0.1", raise_server_exceptions=False
+    )
 
 
 @pytest.fixture

@@ -211,7 +211,9 @@ def test_a_client_that_hangs_up_stops_the_model(make_served, path, stream):
                 body |= {"model": "wenju", "messages": [user(ASKED)]}
             data = json.dumps(body).encode()
             with socket.create_connection(("127.0.0.1", served.port)) as client:
-                head = f"POST {path} HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n"
+                head = (
+                    f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                )
                 client.sendall(f"{head}Content-Length: {len(data)}\r\n\r\n".encode() + data)
                 deadline = time.monotonic() + 20
                 while not model.requests:

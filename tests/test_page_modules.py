@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from playwright.sync_api import Page
 from stub_server import STATIC, Stub
 
+from api.access import REFUSALS
 from api.app import _HTTP_CODES, _STATUS
 from rag.drafts import _SAYINGS
 from rag.errors import UnreadableFile
@@ -198,7 +199,7 @@ def test_every_reason_for_a_joint_has_chinese_words(page: Page) -> None:
     assert call(page, "i18n", body, ["字号与栏宽相同"]) == ["字号与栏宽相同"]
 
 
-CODES = {code for _, _, code in _STATUS} | set(_HTTP_CODES.values())
+CODES = {code for _, _, code in _STATUS} | set(_HTTP_CODES.values()) | set(REFUSALS)
 CODES |= {"internal", "invalid_request", "http_error"}
 
 

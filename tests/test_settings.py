@@ -4,7 +4,7 @@ import pytest
 
 from api.settings import PREFIX, Settings, SettingsError, load
 
-README = Path(__file__).resolve().parent.parent / "README.md"
+ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +28,9 @@ def test_environment_and_options(monkeypatch):
 @pytest.mark.parametrize(
     ("name", "value"),
     [("TOP_K", "0"), ("TOP_K", "51"), ("TOP_K", "many"), ("PORT", "70000"), ("THREADS", "0"),
-     ("DICTIONARY", "/no/such/file"), ("MAX_QUESTION", "1"), ("QUEUE", "-1")],
+     ("DICTIONARY", "/no/such/file"), ("MAX_QUESTION", "1"), ("QUEUE", "-1"),
+     ("CORS_ORIGINS", "*"), ("CORS_ORIGINS", "https://a.org/"), ("CORS_ORIGINS", "ftp://a.org"),
+     ("TRUSTED_PROXIES", "10.0.0.1, *"), ("TRUSTED_PROXIES", "10.0.0.1/8"), ("RATE_KEY", "-1")],
 )  # fmt: skip
 def test_a_value_out_of_bounds_is_refused_by_name(monkeypatch, name, value):
     monkeypatch.setenv(PREFIX + name, value)
@@ -42,16 +44,24 @@ def test_an_unknown_setting_is_refused(monkeypatch):
         load()
 
 
+def test_lists_are_parted_by_commas(monkeypatch):
+    monkeypatch.setenv("WENJU_TRUSTED_PROXIES", "10.0.0.1, 192.168.0.0/16")
+    monkeypatch.setenv("WENJU_CORS_ORIGINS", "https://a.org,http://b.org:8080")
+    assert load().trusted_proxies == ("10.0.0.1", "192.168.0.0/16")
+    assert load().cors_origins == ("https://a.org", "http://b.org:8080")
+    assert load(allowed_hosts=("a.org",)).allowed_hosts == ("a.org",)
+
+
 def test_settings_cannot_be_changed():
     with pytest.raises(ValueError, match="frozen"):
         load().top_k = 4
 
 
-def test_every_setting_is_described_and_in_the_readme():
-    text = README.read_text(encoding="utf-8")
+def test_every_setting_is_described_and_documented():
+    text = "".join((ROOT / name).read_text("utf-8") for name in ("README.md", "OPERATIONS.md"))
     for name, field in Settings.model_fields.items():
         assert field.description, name
-        assert PREFIX + name.upper() in text, f"{PREFIX}{name.upper()} is not in the README"
+        assert PREFIX + name.upper() in text, f"{PREFIX}{name.upper()} is not documented"
 
 
 def test_a_language_model_is_configured_whole(monkeypatch):

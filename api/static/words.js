@@ -246,6 +246,12 @@ export const zh = {
   "error.corpus_damaged": "存文章的文件读不了：请从备份恢复，或移开它再重新加入文章。",
   "error.feedback_damaged": "存评价的文件读不了：请从备份恢复，或移开它重新开始；资料库不受影响。",
   "error.home_unusable": "资料库的文件夹用不了：请检查磁盘空间和权限，然后重试。",
+  "error.keys_damaged": "存密钥的文件读不了：请在服务器上运行 wenju keys list 查看原因。",
+  "error.unauthorized": "这里要用密钥才能访问：请填入有效的密钥。",
+  "error.forbidden": "这把密钥没有做这件事的权限。",
+  "error.rate_limited": "请求太频繁了，请过一会儿再试。",
+  "error.bad_host": "服务器不接受这个网址，请改用它自己的地址。",
+  "error.cross_origin": "别的网站的页面不能这样做，请在 Wenju 自己的页面上操作。",
   "error.id": "请求编号 {id}",
   "error.told": "服务器的原话（英文）",
 };
@@ -516,6 +522,12 @@ export const en = {
     "The file of ratings cannot be read: put back a backup, or move it away; the archive is safe.",
   "error.home_unusable":
     "The archive's folder cannot be used: check the disk and its permissions, then try again.",
+  "error.keys_damaged": "The keys cannot be read: run wenju keys list on the server.",
+  "error.unauthorized": "A key is needed here: enter a valid one.",
+  "error.forbidden": "This key may not do this.",
+  "error.rate_limited": "These were too many requests; try again in a while.",
+  "error.bad_host": "The server does not answer to this address; use its own.",
+  "error.cross_origin": "Pages of other sites may not do this; use Wenju's own page.",
   "error.id": "request {id}",
   "error.told": "What the server said (in English)",
 };
