@@ -9,19 +9,14 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
+from api import cli_sync
 from api.cli_keys import keys
-
-if TYPE_CHECKING:
-    from api.settings import Settings
-    from rag.pipeline import Pipeline
+from api.cli_options import AsJson, Dictionary, Home, Kind, archive, print_json
 
 app = typer.Typer(
     name="wenju",
@@ -36,25 +31,6 @@ app.add_typer(keys, name="keys")
 _USAGE_ERRORS: type[typer.BadParameter] = next(  # so typed for its format_message()
     c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException"
 )
-
-Home = Annotated[Path | None, typer.Option(help="Folder of the archive [default: ./wenju-data].")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the API's JSON.")]
-Dictionary = Annotated[
-    Path | None, typer.Option("--dict", help="jieba user dictionary, a word a line.")
-]
-
-
-class TextKind(StrEnum):
-    """What a text file is."""
-
-    PAGE = "page"
-    ARTICLE = "article"
-    ARTICLES = "articles"
-
-
-Kind = Annotated[
-    TextKind | None, typer.Option(help="What the files are [default: recognised by themselves].")
-]
 
 
 def main() -> None:
@@ -92,59 +68,8 @@ def _fail(message: str, status: int) -> NoReturn:
     sys.exit(status)
 
 
-@contextmanager
-def _archive(settings: Settings) -> Iterator[Pipeline]:
-    from rag.pipeline import Pipeline
-
-    pipeline = Pipeline(settings.config())
-    try:
-        yield pipeline
-    finally:
-        pipeline.close()
-
-
-def _fields(mapping: str) -> dict[str, str]:
-    """The pairs of --map."""
-    pairs = [pair.split("=", 1) for pair in mapping.replace("，", ",").split(",") if pair.strip()]
-    if any(len(pair) < 2 or not all(side.strip() for side in pair) for pair in pairs):
-        raise typer.BadParameter("--map takes pairs, as in --map title=标题,text=正文")
-    return {key.strip(): field.strip() for key, field in pairs}
-
-
-def _print_json(value: Any) -> None:  # noqa: ANN401 any JSON
-    print(json.dumps(value, ensure_ascii=False, indent=1))
-
-
-@app.command()
-def add(
-    paths: Annotated[list[Path], typer.Argument(help="Files and folders.")],
-    home: Home = None,
-    kind: Kind = None,
-    restore: Annotated[bool, typer.Option(help="Bring back deleted articles.")] = False,
-    dictionary: Dictionary = None,
-    fields: Annotated[
-        str,
-        typer.Option("--map", help="Fields of records, as title=标题,text=正文 [default: known]."),
-    ] = "",
-    as_json: AsJson = False,
-) -> None:
-    """Add articles and newspaper pages to the archive."""
-    from api import settings as settings_
-    from api.cli_show import show_reports
-    from api.schemas import report_json
-    from rag.progress import progress_bars
-
-    settings = settings_.load(home=home, dictionary=dictionary)
-    with _archive(settings) as pipeline, progress_bars() as report:
-        reports = pipeline.add(
-            paths, kind=kind, restore=restore, fields=_fields(fields), progress=report
-        )
-    if as_json:
-        _print_json({"files": [report_json(r) for r in reports]})
-    else:
-        show_reports(reports)
-    if any(r.outcome == "failed" for r in reports):
-        raise typer.Exit(1)
+app.command()(cli_sync.add)
+app.command()(cli_sync.sync)
 
 
 @app.command()
@@ -161,10 +86,10 @@ def ask(
     from api.schemas import answer_json
 
     settings = settings_.load(home=home, top_k=top_k, dictionary=dictionary)
-    with _archive(settings) as pipeline:
+    with archive(settings) as pipeline:
         answer = pipeline.ask(question)
     if as_json:
-        _print_json(answer_json(answer))
+        print_json(answer_json(answer))
     else:
         show_answer(answer)
 
@@ -183,10 +108,10 @@ def search(
     from api.schemas import evidence_json
 
     settings = settings_.load(home=home, top_k=top_k, dictionary=dictionary)
-    with _archive(settings) as pipeline:
+    with archive(settings) as pipeline:
         evidence = pipeline.search(question)
     if as_json:
-        _print_json({"question": question, "passages": [evidence_json(e) for e in evidence]})
+        print_json({"question": question, "passages": [evidence_json(e) for e in evidence]})
     else:
         show_evidence(evidence)
 
@@ -229,10 +154,10 @@ def articles(
     from api.cli_show import show_articles
     from api.schemas import head_json
 
-    with _archive(settings_.load(home=home)) as pipeline:
+    with archive(settings_.load(home=home)) as pipeline:
         found, total = pipeline.corpus.listing(limit=limit, query=query)
     if as_json:
-        _print_json({"articles": [head_json(a) for a in found], "total": total})
+        print_json({"articles": [head_json(a) for a in found], "total": total})
     else:
         show_articles(found, total)
 
@@ -246,13 +171,13 @@ def delete(
     """Take articles out of the archive; they stay out when their file is added again."""
     from api import settings as settings_
 
-    with _archive(settings_.load(home=home)) as pipeline:
+    with archive(settings_.load(home=home)) as pipeline:
         for article_id in article_ids:
             pipeline.delete(article_id)
             if not as_json:
                 print(f"deleted {article_id}")
     if as_json:
-        _print_json({"deleted": article_ids})
+        print_json({"deleted": article_ids})
 
 
 @app.command()
@@ -282,7 +207,7 @@ def mcp(
     from api import settings as settings_
 
     settings = settings_.load(home=home, host=host, port=port, dictionary=dictionary)
-    with _archive(settings) as pipeline:
+    with archive(settings) as pipeline:
         if http:
             address = f"http://{settings.host}:{settings.port}/mcp"
             print(f"Wenju 文据 for agents: {address} (Ctrl-C ends)", file=sys.stderr, flush=True)
@@ -305,7 +230,7 @@ def doctor(
     with progress_bars() as report:
         findings = doctor_.examine(settings, repair=repair, progress=report)
     if as_json:
-        _print_json({"findings": [f.json() for f in findings]})
+        print_json({"findings": [f.json() for f in findings]})
     else:
         show_findings(findings)
     if any(not f.good for f in findings):

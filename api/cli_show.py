@@ -26,6 +26,8 @@ _MARKS = {
     "unchanged": "=",
     "skipped": "-",
     "failed": "!",
+    "gone": "?",
+    "removed": "×",
 }
 
 
@@ -96,15 +98,16 @@ def show_evidence(evidence: Sequence[Evidence]) -> None:
 def show_reports(reports: Sequence[FileReport]) -> None:
     """Print what became of each file, and the sum."""
     for r in reports:
-        what = r.reason or f"{len(r.articles)} articles, {r.passages} passages"
+        what = r.reason or f"{len(r.articles) + r.more} articles, {r.passages} passages"
         stream = sys.stderr if r.outcome == "failed" else sys.stdout
         print(f"{_MARKS[r.outcome]} {r.outcome:9} {r.uri}: {what}", file=stream)
         for notice in r.notices:
             print(f"            {notice}")
     counts = {name: sum(r.outcome == name for r in reports) for name in _MARKS}
     total = ", ".join(f"{n} {name}" for name, n in counts.items() if n) or "no file found"
-    articles = {i for r in reports for i in r.articles}
-    print(f"{total}; {len(articles)} articles, {sum(r.passages for r in reports)} passages")
+    articles = {i for r in reports for i in r.articles if r.outcome != "removed"}
+    count = len(articles) + sum(r.more for r in reports)
+    print(f"{total}; {count} articles, {sum(r.passages for r in reports)} passages")
 
 
 def show_articles(articles: Sequence[Article], total: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
@@ -280,10 +281,17 @@ def report_json(report: FileReport) -> Json:
         "file": report.uri,
         "outcome": report.outcome,
         "articles": list(report.articles),
+        "more_articles": report.more,
         "passages": report.passages,
         "reason": report.reason,
         "notices": list(report.notices),
     }
+
+
+def reports_json(reports: Sequence[FileReport]) -> Json:
+    """What became of some files, and how many there were of each outcome."""
+    counts = Counter(report.outcome for report in reports)
+    return {"files": [report_json(r) for r in reports], "counts": dict(sorted(counts.items()))}
 
 
 def preview_json(report: FileReport, articles: Sequence[Article]) -> Json:

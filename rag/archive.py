@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 from index.encode import Encoder
@@ -18,14 +17,15 @@ from index.lock import WriterLock
 from index.store import Store
 from index.tokens import Tokenizer
 from index.vectors import VectorCache
-from rag import indexing, pages, readers
+from rag import gone, indexing, pages, readers
 from rag.config import Config
 from rag.corpus import Corpus
 from rag.errors import ArchiveBusy, HomeUnusable, UnreadableFile
 from rag.indexing import Progress
+from rag.intake import NO_TEXT, Intake, few, notices_of, now
 from rag.readers import folders
 from rag.reprints import Reprints
-from rag.types import Article, Document, FileReport
+from rag.types import Article, FileReport
 
 LOCK = "writer.lock"
 """The file in the home that one writer at a time holds locked."""
@@ -33,10 +33,6 @@ LOCK = "writer.lock"
 PATIENCE, LONG_PATIENCE = 2.0, 600.0
 """Seconds to wait for another writer: for a person, and for work that nobody waits for. A merge
 holds the lock for some milliseconds only, which must not make an addition fail."""
-
-_MOST_NOTICES = 30  # of one report
-
-NO_TEXT = "holds no text that could be an article"
 
 
 class Archive:
@@ -106,17 +102,95 @@ class Archive:
         files, reports = readers.find_files(paths)
         named = {path.suffix.lower() for path in paths}
         with self._writing():
-            for number, path in enumerate(files, 1):
-                found = readers.read_every(path, fields)
-                report = self._put_file(str(path), found, kind, restore)
-                if report.outcome == "failed" and path.suffix.lower() in folders.DATA - named:
+            intake = self._intake(kind, restore, progress)
+            for report in self._read(files, fields, intake, progress):
+                if report.outcome == "failed" and _suffix(report.uri) in folders.DATA - named:
                     report = replace(report, outcome="skipped")  # data of another kind, in a folder
                 reports.append(report)
-                if progress:
-                    progress("read", number, len(files))
             self.sync(progress)
         self.tidy()
         return [self._counted(r) for r in reports]
+
+    def follow(
+        self,
+        folder: Path,
+        *,
+        delete: bool = False,
+        kind: str | None = None,
+        fields: Mapping[str, str] | None = None,
+        progress: Progress | None = None,
+    ) -> list[FileReport]:
+        """Bring the archive in step with a folder: what is new, changed and no longer there.
+
+        Args:
+            folder: to walk.
+            delete: take out the articles of what is no longer there; else it is only told.
+            kind: see `add`.
+            fields: see `add`.
+            progress: called as the work goes on.
+
+        Raises:
+            ArchiveBusy: another process is writing to this home.
+        """
+        files, reports = readers.find_files([folder])
+        with self._writing():
+            intake = self._intake(kind, False, progress)
+            for report in self._read(files, fields, intake, progress):
+                if report.outcome == "failed" and _suffix(report.uri) in folders.DATA:
+                    report = replace(report, outcome="skipped")
+                reports.append(report)
+            unread = intake.unread | {r.uri for r in reports if r.outcome == "failed"}
+            missing = gone.missing(self.corpus, folder.resolve(), intake.seen, unread)
+            reports += self._told(missing, delete=delete and bool(files))
+            self.sync(progress)
+        self.tidy()
+        return [self._counted(r) for r in reports]
+
+    def missing(self, folder: Path) -> list[FileReport]:
+        """The files below a folder that are in the archive and no longer on disk."""
+        return list(self._told(gone.missing(self.corpus, folder.resolve()), delete=False))
+
+    def _told(self, missing: Sequence[gone.Missing], *, delete: bool) -> Iterator[FileReport]:
+        """A report of each file that is no longer there; with `delete` it is taken out."""
+        for file in missing:
+            articles = tuple(dict.fromkeys(i for uri in file.uris for i in self.corpus.held(uri)))
+            if delete:
+                self.corpus.forget(file.uris)
+                left = set(self.corpus.get_many(articles))
+                articles = tuple(i for i in articles if i not in left)
+            yield FileReport(
+                file.path, "removed" if delete else "gone", articles, reason=file.reason
+            )
+
+    def _intake(self, kind: str | None, restore: bool, progress: Progress | None) -> Intake:
+        """What puts documents; every so often what it put becomes searchable."""
+        held = self.corpus.stats()["articles"]
+        new = 0
+
+        def stored(count: int) -> None:
+            nonlocal held, new
+            new += count
+            if new >= max(indexing.ARTICLES_A_TIME, held // 8):
+                self.sync(progress)
+                held, new = held + new, 0
+
+        return Intake(self.corpus, kind=kind, restore=restore, stored=stored)
+
+    def _read(
+        self,
+        files: Sequence[Path],
+        fields: Mapping[str, str] | None,
+        intake: Intake,
+        progress: Progress | None,
+    ) -> Iterator[FileReport]:
+        """Read files; a report of each."""
+        for number, path in enumerate(files, 1):
+            digest = readers.parsed_digest(path)
+            held = intake.held(str(path), digest) if digest else None
+            found = readers.read_every(path, fields)
+            yield held or intake.put_file(str(path), found, whole=digest is not None)
+            if progress:
+                progress("read", number, len(files))
 
     def add_upload(
         self, name: str, data: bytes, *, kind: str | None = None, restore: bool = False
@@ -127,7 +201,8 @@ class Archive:
             ArchiveBusy: another process is writing to this home.
         """
         with self._writing():
-            report = self._put_file(name, readers.read_upload(name, data), kind, restore)
+            intake = Intake(self.corpus, kind=kind, restore=restore)
+            report = intake.put_file(name, readers.read_upload(name, data))
             self.sync()
         return self._counted(report)
 
@@ -149,52 +224,18 @@ class Archive:
                     problem = document.reason
                 else:
                     articles += pages.articles(document, kind=kind)
-                    notices += _notices(document)
+                    notices += notices_of(document)
         except UnreadableFile as error:
             if not articles:
                 return FileReport(name, "failed", reason=error.reason), ()
             notices.append(error.reason)
         if not articles:
             return FileReport(name, "failed", reason=problem), ()
-        return FileReport(name, "preview", notices=_few(notices)), tuple(articles)
-
-    def _put_file(
-        self,
-        uri: str,
-        documents: Iterator[Document | UnreadableFile],
-        kind: str | None,
-        restore: bool,
-    ) -> FileReport:
-        """Hold the documents of one file; what cannot be read of it is told in its report."""
-        reports: list[FileReport] = []
-        try:
-            for document in documents:
-                if isinstance(document, UnreadableFile):
-                    failed = FileReport(str(document.path), "failed", reason=document.reason)
-                    reports.append(failed)
-                else:
-                    reports.append(self._put(document, kind, restore))
-        except UnreadableFile as error:
-            reports.append(FileReport(uri, "failed", reason=error.reason))
-        return reports[0] if len(reports) == 1 else _together(uri, reports)
-
-    def _put(self, document: Document, kind: str | None, restore: bool) -> FileReport:
-        """Hold the articles of one document."""
-        if kind:  # the same bytes read in another way are another document
-            document = replace(document, content_hash=f"{kind}:{document.content_hash}")
-        held = self.corpus.unchanged(document.uri, document.content_hash)
-        if held is not None and not restore:
-            return FileReport(document.uri, "unchanged", held)
-        articles = pages.articles(document, kind=kind)
-        if not articles:
-            return FileReport(document.uri, "failed", reason=NO_TEXT)
-        put = self.corpus.put(document, articles, now=_now(), restore=restore)
-        notices = _notices(document)
-        if put.kept_out:
-            notices += ("deleted articles were kept out; --restore brings them back",)
-        return FileReport(document.uri, put.outcome, put.articles, notices=notices)
+        return FileReport(name, "preview", notices=few(notices)), tuple(articles)
 
     def _counted(self, report: FileReport) -> FileReport:
+        if report.more:
+            return replace(report, passages=self.corpus.passages_in(report.uri))
         return replace(report, passages=self.corpus.count_passages(report.articles))
 
     def delete(self, article_id: str) -> None:
@@ -205,7 +246,7 @@ class Archive:
             ArchiveBusy: another process is writing to this home.
         """
         with self._writing():
-            self.corpus.delete(article_id, now=_now())
+            self.corpus.delete(article_id, now=now())
             self.sync()
 
     def sync(self, progress: Progress | None = None) -> int:
@@ -245,34 +286,5 @@ class Archive:
             return False
 
 
-def _together(uri: str, reports: Sequence[FileReport]) -> FileReport:
-    """One report of a file that holds several documents."""
-    failed = [r for r in reports if r.outcome == "failed"]
-    if len(failed) == len(reports):
-        reason = failed[0].reason if failed else NO_TEXT
-        return FileReport(uri, "failed", reason=f"nothing in it can be read: {reason}")
-    outcomes = [o for o in ("replaced", "added") if any(r.outcome == o for r in reports)]
-    notices = [f"{r.uri.removeprefix(uri)}: {r.reason}" for r in failed]
-    if failed:
-        notices.insert(0, f"{len(failed)} of {len(reports)} parts were not read")
-    notices += [f"{r.uri.removeprefix(uri)}: {said}" for r in reports for said in r.notices]
-    articles = tuple(dict.fromkeys(i for r in reports for i in r.articles))
-    return FileReport(uri, [*outcomes, "unchanged"][0], articles, notices=_few(notices))
-
-
-def _few(notices: Sequence[str]) -> tuple[str, ...]:
-    """Notices without repeats, the first of very many."""
-    told = tuple(dict.fromkeys(notices))
-    if len(told) <= _MOST_NOTICES:
-        return told
-    return (*told[:_MOST_NOTICES], f"and {len(told) - _MOST_NOTICES} more like these")
-
-
-def _notices(document: Document) -> tuple[str, ...]:
-    """What the reader left out or guessed."""
-    said = document.metadata.get("notices", ())
-    return (said,) if isinstance(said, str) else tuple(said)
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+def _suffix(uri: str) -> str:
+    return Path(uri).suffix.lower()

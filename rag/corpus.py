@@ -50,6 +50,8 @@ CREATE TABLE passages (
 CREATE INDEX passages_article ON passages(article_id);
 """
 _COLUMNS = "id, title, authors, affiliations, published, source, page, section, language, url, text"
+# A file, its records and its members: "$" stands behind "#", "0" behind "/".
+_OF_FILE = "(uri = ? OR (uri > ? AND uri < ?) OR (uri > ? AND uri < ?))"
 _SQL_VARIABLES = 500  # values in one IN (…): far under SQLite's limit of 32,766
 
 
@@ -109,6 +111,10 @@ def _chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:
         yield values[i : i + _SQL_VARIABLES]
 
 
+def _file_range(file: str) -> tuple[str, ...]:
+    return file, f"{file}#", f"{file}$", f"{file}!/", f"{file}!0"
+
+
 def _marks(values: Sequence[object]) -> str:
     return ",".join("?" * len(values))
 
@@ -156,8 +162,11 @@ class Corpus:
 
     @contextmanager
     def _write(self) -> Iterator[sqlite3.Connection]:
-        """One transaction: all of it or nothing."""
+        """One transaction, or a part of `together`'s: all of it or nothing."""
         with self._connection() as db:
+            if db.in_transaction:
+                yield db
+                return
             db.execute("BEGIN IMMEDIATE")
             try:
                 yield db
@@ -165,6 +174,12 @@ class Corpus:
                 db.execute("ROLLBACK")
                 raise
             db.execute("COMMIT")
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What this thread writes inside is one transaction: all of it or nothing."""
+        with self._write():
+            yield
 
     def close(self) -> None:
         """Close every thread's connection."""
@@ -288,6 +303,16 @@ class Corpus:
             if not db.execute("DELETE FROM articles WHERE id = ?", (article_id,)).rowcount:
                 raise NotFound(article_id)
             db.execute("INSERT OR REPLACE INTO deleted VALUES (?, ?)", (article_id, now))
+
+    def forget(self, uris: Iterable[str]) -> None:
+        """Drop documents, and the articles that no other holds; added again, they come back."""
+        with self._write() as db:
+            for uri in uris:
+                row = db.execute("SELECT id FROM documents WHERE uri = ?", (uri,)).fetchone()
+                if row:
+                    before = self._articles_of(db, row[0])
+                    db.execute("DELETE FROM documents WHERE id = ?", row)
+                    self._drop_orphans(db, before)
 
     def put_passages(self, passages: Sequence[Passage]) -> None:
         """Hold the passages of articles, in place of those that they had before."""
@@ -453,6 +478,53 @@ class Corpus:
                 (article_id,),
             )
             return [r[0] for r in rows]
+
+    def holds(self, file: str, content_hash: str) -> bool:
+        """Whether a file, or a part of it, is held with this content hash."""
+        with self._connection() as db:
+            sql = f"SELECT 1 FROM documents WHERE {_OF_FILE} AND content_hash = ? LIMIT 1"
+            return db.execute(sql, (*_file_range(file), content_hash)).fetchone() is not None
+
+    def held(self, uri: str) -> tuple[str, ...]:
+        """Ids of the articles of one document; none where it is not held."""
+        with self._connection() as db:
+            row = db.execute("SELECT id FROM documents WHERE uri = ?", (uri,)).fetchone()
+            return () if row is None else self._articles_of(db, row[0])
+
+    def parts_of(self, file: str) -> list[str]:
+        """The documents of a file: itself, its records ("#3") and its members ("!/a.txt")."""
+        with self._connection() as db:
+            sql = f"SELECT uri FROM documents WHERE {_OF_FILE} ORDER BY uri"
+            return [r[0] for r in db.execute(sql, _file_range(file))]
+
+    def articles_in(self, file: str) -> list[str]:
+        """The articles of a file and of its parts, in order."""
+        with self._connection() as db:
+            sql = (
+                "SELECT article_id FROM documents d JOIN document_articles ON document_id = d.id"
+                f" JOIN articles ON articles.id = article_id WHERE {_OF_FILE}"
+                " ORDER BY d.id, ordinal"
+            )
+            return list(dict.fromkeys(r[0] for r in db.execute(sql, _file_range(file))))
+
+    def passages_in(self, file: str) -> int:
+        """How many passages the articles of a file and of its parts have."""
+        with self._connection() as db:
+            sql = (
+                "SELECT count(*) FROM passages WHERE article_id IN (SELECT article_id FROM"
+                f" documents d JOIN document_articles ON document_id = d.id WHERE {_OF_FILE})"
+            )
+            return int(db.execute(sql, _file_range(file)).fetchone()[0])
+
+    def below(self, folder: str) -> Iterator[str]:
+        """The documents of the files below a folder, in order."""
+        with self._connection() as db:
+            sql = "SELECT uri FROM documents WHERE uri > ? AND uri < ? ORDER BY uri LIMIT 1000"
+            last = folder.rstrip("/") + "/"
+            end = last[:-1] + "0"  # the character behind "/"
+            while rows := db.execute(sql, (last, end)).fetchall():
+                yield from (r[0] for r in rows)
+                last = rows[-1][0]
 
     def dates(self, ids: Container[str] | None = None) -> tuple[str | None, str | None]:
         """Earliest and latest date of the articles (of those in `ids`)."""

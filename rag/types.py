@@ -421,9 +421,11 @@ class FileReport:
     """What became of one file or upload.
 
     Attributes:
-        outcome: "added", "unchanged", "replaced", "skipped" or "failed".
-        reason: why it was skipped or failed; "" otherwise.
-        articles: ids of the articles now in the archive from this file.
+        outcome: "added", "unchanged", "replaced", "skipped" or "failed"; where a folder is synced
+            also "gone" (no longer on disk, but still in the archive) and "removed".
+        reason: why it was skipped, failed or is gone; "" otherwise.
+        articles: ids of the articles now in the archive from this file, the first 10,000.
+        more: how many articles there are besides these.
         notices: what was left out or guessed, for a person to read.
     """
 
@@ -433,3 +435,4 @@ class FileReport:
     passages: int = 0
     reason: str = ""
     notices: tuple[str, ...] = field(default=())
+    more: int = 0

@@ -50,6 +50,11 @@ def find_files(paths: Sequence[Path]) -> tuple[list[Path], list[FileReport]]:
     return list(files), list(reports.values())
 
 
+def taken(path: Path) -> bool:
+    """Whether a file of a folder is read, by its name and what stands beside it."""
+    return path.suffix.lower() in SUFFIXES and not _describes(path)
+
+
 def _walk(path: Path) -> Iterator[tuple[Path, str | None]]:
     """Files under a path, with a problem where there is one."""
     try:
