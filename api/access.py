@@ -31,10 +31,10 @@ _PAGE = frozenset(("/", "/healthz", "/readyz"))
 _PAGE_PARTS = ("/static/", "/articles/")
 _PROBES = frozenset(("/healthz", "/readyz"))
 # They only read the archive: the question is too long for an address.
-_QUESTIONS = frozenset(("/v1/ask", "/v1/search", "/v1/chat/completions", "/v1/feedback"))
+_FEEDBACK = "/v1/feedback"
+_QUESTIONS = frozenset(("/v1/ask", "/v1/search", "/v1/chat/completions", _FEEDBACK))
 # To read them: figures of the operation, and what readers asked and thought.
-_OPERATION = frozenset(("/metrics", "/v1/feedback"))
-_VERDICTS = "/v1/feedback/"
+_OPERATION = frozenset(("/metrics", _FEEDBACK))
 _SCHEME = "bearer "
 
 
@@ -69,9 +69,14 @@ def needed(method: str, path: str) -> Scope | None:
         return None if path in _PAGE or path.startswith(_PAGE_PARTS) else Scope.READ
     if method == "POST" and path in _QUESTIONS:
         return Scope.READ
-    if method == "DELETE" and path.startswith(_VERDICTS):
+    if method == "DELETE" and path.startswith(_FEEDBACK + "/"):
         return Scope.READ
     return Scope.WRITE
+
+
+def is_write(method: str, path: str) -> bool:
+    """Whether a request could change something: verdicts too, but no question."""
+    return method not in _SAFE and not (method == "POST" and path in _QUESTIONS - {_FEEDBACK})
 
 
 def check(settings: Settings) -> None:

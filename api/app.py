@@ -22,9 +22,13 @@ from api import feedback as feedback_routes
 from api import openai
 from api.access import Access
 from api.keys import KeysDamaged, KeyStore
+from api.metrics import Metrics
+from api.observe import Observer
+from api.ready import Readiness
 from api.routes import State, router
 from api.security import Gate, Guard, Overloaded
 from api.settings import Settings
+from api.tracing import Traced, Tracer
 from rag import __version__
 from rag.errors import (
     ArchiveBusy,
@@ -83,12 +87,15 @@ def classify(error: WenjuError) -> tuple[int, str]:
     return 500, "internal"
 
 
-def create_app(settings: Settings, pipeline: Pipeline | None = None) -> FastAPI:
+def create_app(
+    settings: Settings, pipeline: Pipeline | None = None, tracer: Tracer | None = None
+) -> FastAPI:
     """Build the application; nothing is read from the environment here.
 
     Args:
         settings: the settings.
-        pipeline: an archive to serve in place of the configured one (tests).
+        pipeline: an archive to serve in place of the configured one.
+        tracer: where traces go, or None.
     """
     archive = pipeline or Pipeline(settings.config())
     keys = KeyStore(archive.config.home)
@@ -97,6 +104,8 @@ def create_app(settings: Settings, pipeline: Pipeline | None = None) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         archive.close()
+        if tracer is not None:
+            tracer.close()
 
     app = FastAPIOffline(
         title="Wenju 文据",
@@ -105,12 +114,17 @@ def create_app(settings: Settings, pipeline: Pipeline | None = None) -> FastAPI:
         redoc_url=None,
         lifespan=lifespan,
     )
+    questions, writes = Gate(settings.concurrency, settings.queue), Gate(1, settings.queue)
+    metrics = Metrics(archive, {"questions": questions, "writes": writes})
+    observer = Observer(metrics, tracer, settings.log_questions)
     app.state.wenju = State(
         settings=settings,
         pipeline=archive,
         feedback=FeedbackStore(archive.config.home),
-        questions=Gate(settings.concurrency, settings.queue),
-        writes=Gate(1, settings.queue),
+        questions=questions,
+        writes=writes,
+        observer=observer,
+        readiness=Readiness(archive),
     )
     app.include_router(router)
     app.include_router(archive_routes.router)
@@ -134,8 +148,13 @@ def create_app(settings: Settings, pipeline: Pipeline | None = None) -> FastAPI:
             expose_headers=("x-request-id", "retry-after"),
         )
     app.add_middleware(
-        Guard, max_upload=settings.max_upload_mb * 1024 * 1024, error_body=error_body
+        Guard,
+        max_upload=settings.max_upload_mb * 1024 * 1024,
+        error_body=error_body,
+        note=observer.request,
     )
+    if tracer is not None:
+        app.add_middleware(Traced, tracer=tracer)
     if settings.trusted_proxies:
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))
     return app

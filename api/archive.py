@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, Literal
@@ -16,6 +17,8 @@ from api.schemas import FilterBody, Json
 from rag.errors import BadInput
 
 router = APIRouter(responses=schemas.ERRORS)
+
+_IN_AUDIT = 20  # articles that are named in the log's line
 
 Chosen = Annotated[tuple[Annotated[str, Query(max_length=500)], ...], Query(max_length=50)]
 Date = Annotated[str | None, Query(pattern=schemas.DATE)]
@@ -134,6 +137,13 @@ async def add(
         for name, data in sent.files
     ]
     after.add_task(state.pipeline.tidy)
+    outcomes = Counter(r.outcome for r in reports)
+    ids = [i for r in reports for i in r.articles]
+    request.state.changed = {
+        "files": dict(outcomes),
+        "articles": len(ids),
+        "first_articles": ids[:_IN_AUDIT],
+    }
     return {"files": [schemas.report_json(r) for r in reports]}
 
 

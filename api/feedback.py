@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 
 from api import schemas
 from api.routes import Shared
@@ -15,10 +15,11 @@ router = APIRouter(responses=schemas.ERRORS, tags=["feedback"])
 
 
 @router.post("/v1/feedback")
-def give(body: FeedbackBody, state: Shared) -> Json:
+def give(body: FeedbackBody, state: Shared, request: Request) -> Json:
     """Say what an answer was worth; a later verdict on the same answer replaces the earlier."""
     feedback = body.feedback(datetime.now(UTC).isoformat(timespec="seconds"))
     state.feedback.put(feedback)
+    request.state.changed = {"answer": body.answer_id, "verdict": body.verdict}
     return schemas.feedback_json(feedback)
 
 

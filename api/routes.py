@@ -12,11 +12,15 @@ from typing import Annotated
 import anyio
 import anyio.to_thread
 from fastapi import APIRouter, Depends, Query, Request
-from fastapi.responses import JSONResponse, Response, StreamingResponse
+from fastapi.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from api import schemas
+from api.logs import request_id
+from api.observe import Observer
+from api.ready import Readiness
 from api.schemas import AskBody, Json, SearchBody
-from api.security import UNEXPECTED, Gate, request_id
+from api.security import UNEXPECTED, Gate
 from api.settings import Settings
 from api.work import answer_of, events_of
 from rag import __version__
@@ -37,6 +41,8 @@ class State:
     feedback: FeedbackStore
     questions: Gate
     writes: Gate
+    observer: Observer
+    readiness: Readiness
 
 
 def _state(request: Request) -> State:
@@ -61,10 +67,10 @@ async def ask(body: AskBody, request: Request, state: Shared) -> Response:
         mode=body.mode,
     )
     if body.stream:
-        events = events_of(start, state.questions)
+        events = events_of(state.observer.watched(start), state.questions)
         first = await anext(events)  # a full queue is refused here, before the first byte
         return StreamingResponse(_lines(first, events), media_type="application/jsonl")
-    answer = await answer_of(start, state.questions, request)
+    answer = await answer_of(state.observer.watched(start), state.questions, request)
     if answer is None:  # nobody is there to read it
         return Response(status_code=499)
     return JSONResponse(schemas.answer_json(answer))
@@ -139,17 +145,11 @@ async def readyz(state: Shared, request: Request) -> Json:
 
     What is in the archive is told only to those who may read it.
     """
-
-    def look() -> Json:
-        snapshot = state.pipeline.snapshot()
-        encoder = state.pipeline.encoder()
-        return {
-            "status": "ready",
-            "generation": snapshot.generation,
-            "passages": snapshot.size,
-            "articles": state.pipeline.corpus.stats()["articles"],
-            "model": encoder.name,
-        }
-
-    ready = await anyio.to_thread.run_sync(look)
+    ready = await anyio.to_thread.run_sync(state.readiness.look)
     return ready if request.state.trusted else {"status": ready["status"]}
+
+
+@router.get("/metrics", tags=["operation"], response_class=PlainTextResponse)
+def metrics(state: Shared) -> Response:
+    """What is counted and timed, in Prometheus' text format."""
+    return Response(state.observer.metrics.text(), media_type=CONTENT_TYPE_LATEST)

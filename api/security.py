@@ -9,7 +9,6 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from contextvars import ContextVar
 from typing import Any, TypeVar
 
 import anyio
@@ -20,15 +19,18 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.logs import request_id
 from rag.errors import WenjuError
 
 logger = logging.getLogger(__name__)
-request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 T = TypeVar("T")
 
 ErrorBody = Callable[[Request, str, str], dict[str, Any]]
 """Gives the shape of an error for a request: its code and what is told."""
+
+Note = Callable[[Request, int, float], None]
+"""Told of a request: its status (0 where the client had gone) and when it came, perf_counter()."""
 
 UNEXPECTED = "Something went wrong inside Wenju; the server's log has the details."
 """What is said of an error that nobody foresaw: nothing of the inside."""
@@ -81,6 +83,11 @@ class Gate:
         self._inside = 0
         self._limiter: anyio.CapacityLimiter | None = None
 
+    @property
+    def inside(self) -> int:
+        """Jobs at work and waiting."""
+        return self._inside
+
     @asynccontextmanager
     async def place(self) -> AsyncIterator[anyio.CapacityLimiter]:
         """Hold a place in the queue; run threads under the limiter that it gives.
@@ -109,16 +116,18 @@ class Gate:
 
 
 class Guard:
-    """ASGI middleware: request id, access log, body limits, security headers, the last handler.
+    """ASGI middleware: request id, body limits, security headers, the last handler.
 
     Args:
         app: the application.
         max_upload: bytes of a body sent to /v1/articles; others are held to 256 KiB.
         error_body: the shape of an error.
+        note: told of every request that has been answered.
     """
 
-    def __init__(self, app: ASGIApp, max_upload: int, error_body: ErrorBody) -> None:
+    def __init__(self, app: ASGIApp, max_upload: int, error_body: ErrorBody, note: Note) -> None:
         self.app = app
+        self._note = note
         self.max_upload = max_upload
         self._error_body = error_body
 
@@ -149,14 +158,7 @@ class Guard:
                 raise
             await self._answer(request, 500, "internal", UNEXPECTED, dressed)
         finally:
-            facts = {
-                "request_id": name,
-                "method": scope["method"],
-                "path": scope["path"],
-                "status": status,
-                "seconds": round(time.perf_counter() - started, 4),
-            }
-            logger.info("request", extra=facts)
+            self._note(request, status, started)
             request_id.reset(token)
 
     async def _within_limits(self, request: Request, receive: Receive, send: Send) -> None:

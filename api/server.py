@@ -2,43 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import logging
 import signal
 import socket
 import sys
-import time
 
 import uvicorn
 
-from api import access
+from api import access, logs, tracing
 from api.app import create_app
-from api.security import request_id
 from api.settings import Settings
 from rag.errors import BadInput
 from rag.pipeline import Pipeline
-
-_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-
-
-class JsonLines(logging.Formatter):
-    """One JSON object a line; what `extra` holds becomes fields. A line break cannot get in."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """The record as JSON."""
-        facts: dict[str, object] = {
-            "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created)),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "event": record.getMessage(),
-        }
-        if name := request_id.get():
-            facts["request_id"] = name
-        facts |= {k: v for k, v in vars(record).items() if k not in _STANDARD}
-        if record.exc_info:
-            facts["error"] = self.formatException(record.exc_info)
-        return json.dumps(facts, ensure_ascii=True, default=str)
-
 
 SWITCH_SECONDS = 0.0005
 """How long a thread may keep the interpreter from others. A search lets go of it some hundred times
@@ -75,11 +49,10 @@ def serve(settings: Settings) -> None:
     Raises:
         WenjuError: the archive or the model cannot be opened, or the address is taken.
     """
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonLines())
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logs.begin(secrets=[settings.llm_api_key.get_secret_value()])
     access.check(settings)
     sys.setswitchinterval(SWITCH_SECONDS)
+    tracer = tracing.configured()
     sock = _listen(settings.host, settings.port)
     pipeline = Pipeline(settings.config())
     print("Loading the model ...", flush=True)
@@ -88,7 +61,7 @@ def serve(settings: Settings) -> None:
     for question in ("最近有哪些新举措？", "What is new?"):
         pipeline.ask(question, mode="extractive")
     size = pipeline.snapshot().size
-    app = create_app(settings, pipeline)
+    app = create_app(settings, pipeline, tracer)
     host, port = sock.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     print(f"Wenju 文据: {size:,} passages. Open http://{shown}:{port} (Ctrl-C ends)", flush=True)

@@ -101,6 +101,7 @@ class Settings(BaseSettings):
     cors_origins: Names = Field(
         (), description="sites whose pages may use the API, as https://desk.example.org"
     )
+    log_questions: bool = Field(False, description="write what is asked into the log")
     port: int = Field(8000, ge=0, le=65535, description="port to serve on; 0 picks a free one")
     concurrency: int = Field(8, ge=1, le=256, description="questions worked on at one time")
     queue: int = Field(64, ge=0, le=10000, description="questions that may wait for their turn")
@@ -135,6 +136,8 @@ class Settings(BaseSettings):
     def _is_an_address(cls, value: str | None) -> str | None:
         if value is not None and not value.startswith(("http://", "https://")):
             raise ValueError("an address begins with http:// or https://")
+        if value is not None and "@" in urlsplit(value).netloc:
+            raise ValueError("the key goes into WENJU_LLM_API_KEY, not into the address")
         return value
 
     @field_validator("trusted_proxies")
@@ -225,4 +228,5 @@ def load(**options: Any) -> Settings:  # noqa: ANN401 each option has its field'
         if not first["loc"]:  # of several settings together: their values may hold a key
             raise SettingsError(f"{first['msg'].removeprefix('Value error, ')}.") from error
         name = PREFIX + str(first["loc"][0]).upper()
-        raise SettingsError(f"{name} cannot be {first['input']!r}: {first['msg']}.") from error
+        what = f" {first['input']!r}" if "LLM" not in name else " this"  # it may hold a key
+        raise SettingsError(f"{name} cannot be{what}: {first['msg']}.") from error

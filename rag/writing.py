@@ -240,6 +240,27 @@ def _fallen_back(reason: str, language: str, *, streamed: bool) -> Written:
     return Written(None, notices=(_FELL_BACK[language].format(why=why),), streamed=streamed)
 
 
+def fell_back(notices: Sequence[str]) -> str | None:
+    """Why an answer is quoted that a language model should have worded; None where it is not so.
+
+    Args:
+        notices: of the answer.
+
+    Returns:
+        "slow", "gone", "limited", "refused", "nonsense", "cut", "unproved" or "beside".
+    """
+    return next((reason for notice, reason in _told().items() if notice in notices), None)
+
+
+def _told() -> dict[str, str]:
+    """The sentences that say why, and what each means."""
+    return {
+        _FELL_BACK[language].format(why=why): reason
+        for language, reasons in _REASONS.items()
+        for reason, why in reasons.items()
+    }
+
+
 def _trusted(said: str, question: str, known: str) -> bool:
     """Whether a rewriting is one question in the same language, made of what was spoken of."""
     if not said or "\n" in said or len(said) > 3 * len(question) + 80:

@@ -115,7 +115,7 @@ def test_a_damaged_file_lets_nobody_in(store, damage):
         store.find(text)
 
 
-@examples(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=200))
 def test_any_bytes_are_refused_or_read(tmp_path, content):
     (tmp_path / FILE).write_bytes(content)
@@ -123,7 +123,7 @@ def test_any_bytes_are_refused_or_read(tmp_path, content):
         KeyStore(tmp_path).all()
 
 
-@examples(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(max_size=300))
 def test_any_text_is_no_key(tmp_path, text):
     store = KeyStore(tmp_path)

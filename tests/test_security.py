@@ -34,6 +34,7 @@ ROUTES = {
     ("GET", "/v1/models"): "read",
     ("GET", "/v1/models/{name}"): "read",
     ("POST", "/v1/chat/completions"): "read",
+    ("GET", "/metrics"): "admin",
     ("GET", "/docs"): "read",
     ("GET", "/openapi.json"): "read",
 }
