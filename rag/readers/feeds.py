@@ -112,8 +112,8 @@ def _extract(entry: Any, number: int, source: str) -> Extract | None:  # noqa: A
         paragraphs[at] = Paragraph(paragraphs[at].lines, BlockKind.TITLE)
     elif title:
         head.append(Paragraph((title,), BlockKind.TITLE))
-    if authors and not any("".join(authors.split()) in p for p in printed):
-        head.append(Paragraph((authors,), BlockKind.BYLINE if is_head(authors) else None))
+    if is_head(authors) and not any("".join(authors.split()) in p for p in printed):
+        head.append(Paragraph((authors,), BlockKind.BYLINE))
     said = {
         "title": title,
         "authors": authors,

@@ -100,10 +100,9 @@ def main_text(text: str) -> tuple[list[Paragraph], dict[str, str | tuple[str, ..
         else:
             paragraphs.insert(0, Paragraph((title,), BlockKind.TITLE))
         author = metadata.get("authors")
-        if isinstance(author, str) and not any(author in "".join(p.lines) for p in paragraphs[:4]):
-            paragraphs.insert(
-                1, Paragraph((author,), BlockKind.BYLINE if is_head(author) else None)
-            )
+        printed = " ".join("".join(p.lines) for p in paragraphs[:4])
+        if isinstance(author, str) and is_head(author) and author not in printed:
+            paragraphs.insert(1, Paragraph((author,), BlockKind.BYLINE))
     return paragraphs, metadata, notices
 
 

@@ -243,10 +243,18 @@ def _begins(before: Box, box: Box, left: float, right: float, pitch: float) -> b
     resized = max(before.size, size) > 1.2 * min(before.size, size)
     if resized or box.top - before.top > max(1.5 * pitch, 1.8 * size):
         return True
-    short = right - before.right > _SHORT * size
+    short = right - before.right > max(_SHORT * size, _first_word(before, box))
     if not short and _INDENT[0] * size < box.left - left < _INDENT[1] * size:
         return before.left - left < _INDENT[0] * size or before.text[-1] in _SENTENCE_ENDS
     return short
+
+
+def _first_word(before: Box, box: Box) -> float:
+    """The room that a Latin line's first word would have taken in the line before, at most."""
+    word = box.text.split(" ", 1)[0]
+    if not (word.isascii() and before.text[-1].isascii()):
+        return 0.0
+    return 1.3 * (len(word) + 1) * (box.right - box.left) / len(box.text) + before.size
 
 
 def _usual_size(leaves: Sequence[Sequence[Box]]) -> float:
