@@ -3,6 +3,7 @@
 # make check  what .ci/run checks besides: format, lint, types, import contracts
 # make eval   score the sample questions; fail if a score fell by more than its interval
 #             (make eval-keep holds the new scores, to be committed with what changed them)
+# make torture   the long forms of the tests of safety: an hour; figures in eval/results/torture.json
 
 PYTHON ?= python3
 VENV := .venv
@@ -20,7 +21,7 @@ else
 HOME_DIR ?= wenju-data-$(shell printf %s '$(abspath $(ARTICLES))' | cksum | cut -d' ' -f1)
 endif
 
-.PHONY: run test check eval eval-keep setup clean
+.PHONY: run test check eval eval-keep torture setup clean
 
 SCORES := eval/results/samples.json
 EVAL_HOME := wenju-data-eval
@@ -48,6 +49,10 @@ eval: $(STAMP)
 
 eval-keep:
 	@cp $(EVAL_HOME)/samples.json $(SCORES)
+
+# PARTS="kills faults" runs only these; the figures of the others stay.
+torture: $(STAMP)
+	$(BIN)/python -m eval torture $(PARTS) --out eval/results/torture.json
 
 setup: $(STAMP)
 

@@ -7,6 +7,7 @@
     python -m eval make-questions           drafts of questions on an archive
     python -m eval feedback --home DIR      readers' verdicts as drafts of a question set
     python -m eval bench --news FILE        speed and memory beside named peers
+    python -m eval torture                  kill, fail and damage archives: what do they lose?
 
 Everything slow is imported inside the commands, so that --help answers at once.
 """
@@ -34,6 +35,7 @@ app.command()(commands.run)
 app.command()(commands.report)
 app.command("make-questions")(commands.make_questions)
 app.command()(commands.feedback)
+app.command()(commands.torture)
 
 
 def main() -> None:

@@ -189,3 +189,35 @@ def make_questions(
         print(f"eval: not used, {times} times: {why}", file=sys.stderr)
     if not found.lines:
         raise typer.Exit(1)
+
+
+def torture(
+    parts: Annotated[
+        list[str] | None, typer.Argument(metavar="[PART...]", help="kills, faults … [default: all]")
+    ] = None,
+    kills: Annotated[int, typer.Option(min=1, help="Times that a writer is killed.")] = 200,
+    every: Annotated[int, typer.Option(min=1, help="Fail only each so-maniest call.")] = 1,
+    seed: Annotated[int, typer.Option(help="Of what is left to chance.")] = 1,
+    out: Out = None,
+    as_json: AsJson = False,
+) -> None:
+    """Kill, fail, damage and flood archives, and tell what they lost; status 1 if anything."""
+    from eval import torture as torture_
+
+    unknown = sorted(set(parts or ()) - set(torture_.PARTS))
+    if unknown:
+        raise typer.BadParameter(f"the parts are {', '.join(torture_.PARTS)}, not {unknown[0]}")
+    report = torture_.run(
+        torture_.Setup(kills, every, seed),
+        parts or torture_.PARTS,
+        out,
+        lambda text: print(f"eval: {text}", file=sys.stderr),
+    )
+    ran = {name: report["parts"][name] for name in parts or torture_.PARTS}
+    if as_json:
+        print(json.dumps(report, ensure_ascii=False, indent=1))
+    for name, found in ran.items():
+        for problem in found["problems"]:
+            print(f"eval: {name}: {problem}", file=sys.stderr)
+    if any(found["problems"] for found in ran.values()):
+        raise typer.Exit(1)

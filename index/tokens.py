@@ -214,13 +214,25 @@ class Tokenizer:
         if self._jieba is None:
             with self._lock:
                 if self._jieba is None:
-                    own = jieba.Tokenizer()
-                    own.FREQ, own.total = frequencies(self._cache)
-                    own.initialized = True
+                    own = _jieba(self._cache) if self._words else _shared(self._cache)
                     for word, frequency in self._words.items():
                         own.add_word(word, frequency)
                     self._jieba = own
         return self._jieba
+
+
+def _jieba(cache: Path | None) -> jieba.Tokenizer:
+    """A jieba of our own with its dictionary."""
+    own = jieba.Tokenizer()
+    own.FREQ, own.total = frequencies(cache)
+    own.initialized = True
+    return own
+
+
+@lru_cache(maxsize=1)
+def _shared(cache: Path | None) -> jieba.Tokenizer:
+    """The one that all tokenisers without words of their own use; nobody adds a word to it."""
+    return _jieba(cache)
 
 
 def _latin(piece: str) -> Iterator[str]:

@@ -1,0 +1,92 @@
+"""What an archive withstands: `python -m eval torture`, the long form of the tests of safety.
+
+Each part makes archives of its own in a temporary folder and tells what it found wrong; nothing
+wrong is what is wanted. Figures of the parts that are run take the place of the earlier ones in
+the result file.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from eval import torture_kills
+from eval.bench_measure import machine
+from eval.run import commit, write
+from rag import __version__
+
+Json = dict[str, Any]
+
+KILLS = 200
+"""Kills of the long form."""
+
+PARTS = ("kills", "faults")
+"""In the order in which they are run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """How much is tried.
+
+    Attributes:
+        kills: kill -9 at random moments.
+        every: of the calls that may fail, each so-maniest.
+        seed: of what is left to chance.
+    """
+
+    kills: int = KILLS
+    every: int = 1
+    seed: int = 1
+
+
+def run(setup: Setup, parts: Sequence[str], out: Path | None, say: Callable[[str], None]) -> Json:
+    """Run some parts.
+
+    Args:
+        setup: how much is tried.
+        parts: of `PARTS`.
+        out: the result file; what it holds of other parts stays.
+        say: told what is going on.
+
+    Returns:
+        The result file's contents; a part's `problems` is what was found wrong.
+    """
+    report = _kept(out)
+    for name in PARTS:
+        if name not in parts:
+            continue
+        say(f"{name} ...")
+        started = time.perf_counter()
+        with tempfile.TemporaryDirectory(prefix="wenju-torture-") as folder:
+            found = _measured(name, setup, Path(folder))
+        report["parts"][name] = found | {
+            "seconds": round(time.perf_counter() - started, 1),
+            "made": datetime.now(UTC).isoformat(timespec="seconds"),
+            "commit": commit(),
+        }
+        say(f"{name}: {len(found['problems'])} problems")
+        if out is not None:
+            write(out, report)
+    return report
+
+
+def _measured(name: str, setup: Setup, folder: Path) -> Json:
+    cache = folder / "cache"
+    if name == "kills":
+        return torture_kills.kills(setup.kills, folder, cache, setup.seed)
+    return torture_kills.faults(folder, cache, setup.every)
+
+
+def _kept(out: Path | None) -> Json:
+    """The report so far, with what it belongs to."""
+    head = {"kind": "torture", "wenju": __version__, "machine": machine()}
+    if out is not None and out.exists():
+        held: Json = json.loads(out.read_text(encoding="utf-8"))
+        return {**held, **head}
+    return {**head, "parts": {}}

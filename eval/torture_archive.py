@@ -1,0 +1,178 @@
+"""Small archives to be killed, damaged and flooded: numbered documents, and what must hold of them.
+
+A document's number stands in its name and in its text as a word of its own, so that it can be told
+from outside whether the archive still has it, and asked for. The encoder is a stand-in: these
+tests are about what is kept, not about what is understood.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rag.config import Config
+from rag.errors import WenjuError
+from rag.pipeline import Pipeline
+
+KINDS = ("add", "delete", "merge", "rebuild")
+"""The ways in which an archive changes."""
+
+_WORDS = re.compile(r"[a-z0-9]+|[\u3400-\u9fff]")
+_SUBJECTS = ("大桥", "水库", "实验室", "港口", "学校", "医院", "粮库", "电站")
+
+
+class Hashed:
+    """An `index.encode.Encoder` of words hashed onto axes: quick, and equal in every process."""
+
+    fingerprint = "torture-hashed-32"
+    name = "hashed words (torture tests only)"
+    dim = 32
+    max_tokens = 500
+
+    def encode_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Rows of length 1, float32, (n, dim)."""
+        return self.encode_passages(texts)
+
+    def encode_passages(
+        self, texts: Sequence[str], progress: Callable[[int], None] | None = None
+    ) -> NDArray[np.float32]:
+        """Rows of length 1, float32, (n, dim); `progress` gets the number just done."""
+        rows = np.zeros((len(texts), self.dim), np.float32)
+        for row, text in zip(rows, texts, strict=True):
+            for word in _WORDS.findall(text.lower()):
+                digest = hashlib.blake2b(word.encode(), digest_size=2).digest()
+                row[digest[0] % self.dim] += 1.0 if digest[1] & 1 else -1.0
+            if not row.any():
+                row[0] = 1.0
+            row /= np.linalg.norm(row)
+        if progress is not None and len(texts):
+            progress(len(texts))
+        return rows
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """One a Latin word and a Chinese character."""
+        return [len(_WORDS.findall(text.lower())) for text in texts]
+
+
+@contextmanager
+def opened(home: Path, cache: Path) -> Iterator[Pipeline]:
+    """An archive, as a process that has just begun opens it."""
+    pipeline = Pipeline(Config(home=home, cache=cache, threads=1), Hashed())
+    try:
+        yield pipeline
+    finally:
+        pipeline.close()
+
+
+def name_of(number: int) -> str:
+    """The name that a document is added under."""
+    return f"d{number}.txt"
+
+
+def text_of(number: int, paragraphs: int = 3) -> str:
+    """A document: a title and paragraphs that no other document has."""
+    subject = _SUBJECTS[number % len(_SUBJECTS)]
+    lines = [f"{subject}工程第{number}号通报"]
+    for place in range(paragraphs):
+        share = (number * 37 + place * 11) % 97
+        lines.append(
+            f"编号k{number}x{place}的{subject}工程本月完成投资{share}万元，"
+            f"累计完成计划的百分之{share}。负责人说，下一步将加快第{place + 1}标段的施工。"
+        )
+    return "\n\n".join(lines) + "\n"
+
+
+def numbers(pipeline: Pipeline) -> dict[int, str]:
+    """The documents that the corpus holds, by number, each with its article's id."""
+    found: dict[int, str] = {}
+    for article in pipeline.corpus.ids():
+        for uri in pipeline.corpus.uris(article):
+            found[int(uri.removeprefix("d").removesuffix(".txt"))] = article
+    return found
+
+
+def change(pipeline: Pipeline, kind: str, number: int) -> None:
+    """Do one of `KINDS`.
+
+    Args:
+        pipeline: the archive.
+        kind: what to do.
+        number: of the document that is added or deleted.
+
+    Raises:
+        WenjuError: it could not be done.
+    """
+    if kind == "add":
+        report = pipeline.add_upload(name_of(number), text_of(number).encode())
+        if report.outcome == "failed":
+            raise WenjuError(report.reason)
+    elif kind == "delete":
+        pipeline.delete(numbers(pipeline)[number])
+    elif kind == "merge":
+        pipeline.tidy()
+    else:
+        pipeline.rebuild()
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What was promised of an archive.
+
+    Attributes:
+        held: numbers of the documents whose adding was acknowledged.
+        gone: of those whose deletion was.
+        open: the document of a change that was cut off: it may be there or not.
+    """
+
+    held: frozenset[int]
+    gone: frozenset[int] = frozenset()
+    open: int | None = None
+
+
+def problems(home: Path, cache: Path, expected: Expected, asked: Sequence[int] = ()) -> list[str]:
+    """What is wrong with an archive after a kill or a fault; it is only read.
+
+    Args:
+        home: its folder.
+        cache: of what all archives share.
+        expected: what must be in it, in corpus and index, and what must not.
+        asked: documents that are searched for; each must be found first.
+    """
+    found: list[str] = []
+    try:
+        with opened(home, cache) as pipeline:
+            snapshot = pipeline.snapshot()
+            if snapshot.fell_back:
+                found.append(f"fell back: {snapshot.fell_back}")
+            found += [f"index: {problem}" for problem in pipeline.store.verify()]
+            found += [f"corpus: {problem}" for problem in pipeline.corpus.check()]
+            held = numbers(pipeline)
+            indexed = snapshot.groups()
+            sure = expected.held - {expected.open}
+            found += [f"lost by the corpus: {n}" for n in sorted(sure - set(held))]
+            missing = sorted(n for n in sure & set(held) if held[n] not in indexed)
+            found += [f"lost by the index: {n}" for n in missing]
+            known = expected.held | {expected.open}
+            found += [f"came from nowhere: {n}" for n in sorted(set(held) - known)]
+            for number in asked:
+                first = pipeline.search(f"编号k{number}x1", top_k=1)
+                if not first or first[0].article.id != held.get(number):
+                    found.append(f"not answered: {number}")
+    except WenjuError as error:
+        found.append(f"does not open: {error}")
+    return found
+
+
+def disagreement(pipeline: Pipeline) -> list[str]:
+    """What the index and the corpus do not agree on."""
+    ids, groups = pipeline.corpus.ids(), pipeline.snapshot().groups()
+    return [f"not in the index: {i}" for i in sorted(ids - groups)] + [
+        f"only in the index: {i}" for i in sorted(groups - ids)
+    ]

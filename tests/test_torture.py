@@ -1,0 +1,46 @@
+"""Short forms of `make torture`: the whole archive killed and failed, corpus and index together."""
+
+from pathlib import Path
+
+from eval import torture_kills
+from eval.torture_archive import KINDS, Expected, change, numbers, opened, problems, text_of
+
+
+def test_killed_writers_of_an_archive_lose_nothing_that_was_acknowledged(
+    tmp_path: Path, cache: Path
+) -> None:
+    found = torture_kills.kills(8, tmp_path, cache, seed=3)
+    assert found["problems"] == []
+    assert found["kills"] == sum(found["in"].values()) == 8
+    assert set(found["in"]) & set(KINDS)
+
+
+def test_a_disk_that_fails_or_a_process_that_ends_at_any_call_harms_no_archive(
+    tmp_path: Path, cache: Path
+) -> None:
+    found = torture_kills.faults(tmp_path, cache, every=83)
+    assert found["problems"] == []
+    assert set(found["calls"]) == set(KINDS)
+    assert found["calls"]["add"] > 100  # SQLite's writes are among them
+    assert found["died"] > 2
+    assert found["refused"] > 2
+
+
+def test_what_is_lost_is_noticed(tmp_path: Path, cache: Path) -> None:
+    home = tmp_path / "home"
+    with opened(home, cache) as pipeline:
+        for number in (1, 2, 3):
+            change(pipeline, "add", number)
+        held = numbers(pipeline)
+        assert set(held) == {1, 2, 3}
+        assert pipeline.corpus.get(held[2]).text == text_of(2).strip()
+    assert problems(home, cache, Expected(frozenset({1, 2, 3})), [1, 2, 3]) == []
+    assert problems(home, cache, Expected(frozenset({1, 2, 3, 4})), [4]) == [
+        "lost by the corpus: 4",
+        "not answered: 4",
+    ]
+    assert problems(home, cache, Expected(frozenset({1, 2}))) == ["came from nowhere: 3"]
+    with opened(home, cache) as pipeline:
+        pipeline.store.commit(remove_groups=[held[1]], model=pipeline.encoder().fingerprint)
+    found = problems(home, cache, Expected(frozenset({1, 2, 3})), [1])
+    assert found == ["lost by the index: 1", "not answered: 1"]
