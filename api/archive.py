@@ -97,6 +97,7 @@ _UPLOADS: dict[str, Any] = {
                         },
                         "kind": {"type": "string", "enum": ["page", "article", "articles"]},
                         "dry_run": {"type": "boolean"},
+                        "restore": {"type": "boolean"},
                     },
                 }
             },
@@ -112,6 +113,7 @@ class _Sent:
     files: list[tuple[str, bytes]]
     kind: str | None
     dry_run: bool
+    restore: bool
 
 
 @router.post("/v1/articles", tags=["articles"], openapi_extra=_UPLOADS)
@@ -121,7 +123,8 @@ async def add(
     """Add articles: uploaded files, or one text as JSON. Every file is reported.
 
     With `dry_run`, here or as a field, the files are read and put together and nothing is stored:
-    each report then holds the articles themselves, with their joints.
+    each report then holds the articles themselves, with their joints. An article that was deleted
+    stays so when its file is sent again, unless the field `restore` says otherwise.
     """
     sent = await _sent(request)
     if dry_run or sent.dry_run:
@@ -132,10 +135,8 @@ async def add(
                 for name, data in sent.files
             ]
         }
-    reports = [
-        await state.writes.run(partial(state.pipeline.add_upload, name, data, kind=sent.kind))
-        for name, data in sent.files
-    ]
+    take = partial(state.pipeline.add_upload, kind=sent.kind, restore=sent.restore)
+    reports = [await state.writes.run(partial(take, name, data)) for name, data in sent.files]
     after.add_task(state.pipeline.tidy)
     outcomes = Counter(r.outcome for r in reports)
     ids = [i for r in reports for i in r.articles]
@@ -161,15 +162,18 @@ async def _sent(request: Request) -> _Sent:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"])) or "body"
             raise BadInput(f"{where}: {first['msg']}; send {{name, text}} or a form.") from error
-        return _Sent([(body.name, body.text.encode())], body.kind, body.dry_run)
+        return _Sent(
+            [(body.name, body.text.encode())], body.kind, body.dry_run, restore=body.restore
+        )
     async with request.form(max_files=1000, max_fields=20) as form:
         kind = _one_of(form.get("kind"), "kind", ("page", "article", "articles"))
         dry_run = _one_of(form.get("dry_run"), "dry_run", ("true", "false"))
+        restore = _one_of(form.get("restore"), "restore", ("true", "false"))
         files = [f for f in form.getlist("files") if isinstance(f, UploadFile)]
         if not files:
             raise BadInput("The form holds no file; send one or more in the field `files`.")
         contents = [(f.filename or "upload", await f.read()) for f in files]
-    return _Sent(contents, kind, dry_run == "true")
+    return _Sent(contents, kind, dry_run == "true", restore == "true")
 
 
 def _one_of(value: UploadFile | str | None, name: str, choices: tuple[str, ...]) -> str | None:

@@ -151,6 +151,7 @@ class ArticleBody(_Strict):
     text: str = Field(max_length=32 * 1024 * 1024)
     kind: Literal["page", "article", "articles"] | None = None
     dry_run: bool = Field(False, description="show what would be read, and store nothing")
+    restore: bool = Field(False, description="bring back articles that had been deleted")
 
 
 def head_json(article: Article) -> Json:

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,6 +21,7 @@ import pytest
 from playwright.sync_api import (
     Browser,
     ConsoleMessage,
+    Locator,
     Page,
     Playwright,
     Request,
@@ -124,6 +125,30 @@ class Browsing:
             context.close()
         bad = [p for p in self.problems if not any(re.search(a, p) for a in self.allowed)]
         assert not bad, bad
+
+
+def words(page: Page) -> Callable[..., str]:
+    """The page's own words: `say("archive.count", n=3)` in the language that it shows."""
+
+    def say(key: str, **values: str | int) -> str:
+        script = "async ([k, v]) => (await import('/static/i18n.js')).t(k, v)"
+        said: str = page.evaluate(script, [key, values])
+        return said
+
+    return say
+
+
+def tab_to(page: Page, wanted: Locator, key: str = "Tab", most: int = 90) -> None:
+    """Press Tab until something has the focus, as a reader without a mouse does.
+
+    Raises:
+        AssertionError: it is not reached.
+    """
+    for _ in range(most):
+        if wanted.evaluate("node => node === document.activeElement"):
+            return
+        page.keyboard.press(key)
+    raise AssertionError(f"{wanted} is not reached by {key}")
 
 
 @contextmanager

@@ -154,6 +154,27 @@ def test_a_dry_run_that_cannot_be_read_is_refused(client):
     assert client.get("/v1/articles").json()["total"] == 0
 
 
+@pytest.mark.parametrize("form", [True, False])
+def test_a_deleted_article_comes_back_only_when_asked_for(filled, form):
+    (gone,) = filled.get("/v1/articles?q=合龙").json()["articles"]
+    filled.delete(f"/v1/articles/{gone['id']}")
+
+    def send(**fields):
+        if form:
+            files = [("files", ("bridge.md", FILES["bridge.md"].encode()))]
+            told = {name: str(value).lower() for name, value in fields.items()}
+            response = filled.post("/v1/articles", files=files, data=told)
+        else:
+            body = {"name": "bridge.md", "text": FILES["bridge.md"], **fields}
+            response = filled.post("/v1/articles", json=body)
+        return response.json()["files"][0]
+
+    assert send()["articles"] == []
+    assert send(restore=False)["articles"] == []
+    assert send(restore=True)["articles"] == [gone["id"]]
+    assert filled.get("/v1/articles?q=合龙").json()["total"] == 1
+
+
 def article(title, language="zh", authors=(), affiliations=()):
     return Article("0" * 16, "", (), title, authors, affiliations, language=language)
 

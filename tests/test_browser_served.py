@@ -1,27 +1,69 @@
-"""The chat page against the real `wenju serve`: the real model and a small real archive."""
+"""The chat page against the real `wenju serve`: every feature once, in Chinese and in English.
+
+What the real server cannot be made to do (faults, slow steps, a language model) is in
+test_browser.py, against a scripted one.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
-from browsing import ROOT, Browsing, served, started
+from browsing import ROOT, Browsing, served, started, tab_to, words
 from playwright.sync_api import Browser, Locator, Page, expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.model, pytest.mark.slow]
 
 FILES = ["fishing-ban.md", "tianfu-opening.md", "en-panda-park.md", "page-a.txt"]
+ASKED = {
+    "zh": "长江十年禁渔从什么时候开始？",
+    "en": "How large is the Giant Panda National Park?",
+}
+FOLLOW_UP = {
+    "zh": ("天府国际机场是哪一天投用的？", "它离市中心多远？", "天府国际机场"),
+    "en": (ASKED["en"], "How many pandas live in it?", "the Giant Panda National Park"),
+}
+UNANSWERED = {"zh": "月球背面的温度是多少度？", "en": "Who invented the telescope?"}
+LANTERNS = "本届河畔灯会共展出多少组彩灯？"
+AGAINST = {
+    "lantern-a.md": (
+        "title: 河畔灯会在滨江公园开幕\nauthors: [袁小满, 苏禾]\ndate: 2024-02-20\n"
+        "source: 文据样报\nsection: 要闻\npage: 第2版",
+        "本届河畔灯会共展出彩灯416组，由滨江公园承办。\n\n灯会每晚七点亮灯，十点熄灯。",
+    ),
+    "lantern-b.md": (
+        "title: 河畔灯会迎来首批游人\nauthors: [程雨]\ndate: 2024-02-21\n"
+        "source: 江岸晚报\nsection: 副刊",
+        "本届河畔灯会共展出彩灯380组，首日游人超过三万。",
+    ),
+}
+"""Two articles of our own that give different figures."""
+
+HOSTILE = (
+    '红杉路共有路灯312盏<img src=x onerror="document.title=1"> javascript:alert(1) '
+    "<script>document.title=2</script>。"
+)
+
+both = pytest.mark.parametrize("language", ["zh", "en"])
+
+
+def matter(head: str, body: str) -> str:
+    return f"---\n{head}\n---\n\n{body}\n"
 
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("served")
-    files = [str(ROOT / "articles" / name) for name in FILES]
+    for name, (head, body) in AGAINST.items():
+        (folder / name).write_text(matter(head, body), encoding="utf-8")
+    files = [str(ROOT / "articles" / name) for name in FILES] + [str(folder / n) for n in AGAINST]
     command = [sys.executable, "-m", "api.cli", "add", *files, "--home", str(folder / "home")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -47,11 +89,21 @@ def fetch(url: str) -> dict:
         return json.load(response)
 
 
-def answered(page: Page, question: str) -> Locator:
+def ask(page: Page, question: str) -> Locator:
+    """Ask by keyboard and wait for the end; gives the newest turn."""
     page.locator("#question").fill(question)
     page.locator("#question").press("Enter")
+    return ended(page)
+
+
+def ended(page: Page) -> Locator:
     turn = page.locator(".turn").last
     expect(turn.locator(".turn-live")).to_have_attribute("aria-busy", "false", timeout=60_000)
+    return turn
+
+
+def answered(page: Page, question: str) -> Locator:
+    turn = ask(page, question)
     expect(turn.get_by_role("alert")).to_have_count(0)
     return turn
 
@@ -65,157 +117,520 @@ def stored(page: Page) -> dict:
     return max(chats, key=lambda chat: chat["updated"])["turns"][-1]["answer"]
 
 
-@pytest.mark.parametrize(
-    ("language", "question"),
-    [
-        ("zh", "长江十年禁渔从什么时候开始？"),
-        ("zh", "天府国际机场是哪一天投用的？"),
-        ("en", "How large is the Giant Panda National Park?"),
-    ],
-)
-def test_every_chip_opens_the_article_at_its_quote(
-    browsing: Browsing, address: str, language: str, question: str
+def squeezed(text: str) -> str:
+    return re.sub(r"\s+", " ", text)
+
+
+# --- asking ---------------------------------------------------------------------------------
+
+WATCH = """() => { window.seen = [];
+    const look = node => node.textContent && window.seen.push([node.className, node.textContent]);
+    new MutationObserver(changes => { for (const change of changes)
+        for (const node of change.addedNodes) if (node.nodeType === 1) look(node); })
+        .observe(document.querySelector("#turns"), {childList: true, subtree: true}); }"""
+
+
+@both
+def test_a_question_is_written_sent_and_its_steps_are_told(
+    browsing: Browsing, address: str, language: str
+) -> None:
+    page = browsing.open(address, language=language, width=1600)
+    say = words(page)
+    examples = fetch(f"{address}/v1/examples?language={language}")["questions"]
+    expect(page.locator(".example")).to_have_text(examples)
+    box = page.get_by_role("textbox", name=say("ask.label"))
+    expect(box).to_be_focused()
+    low = box.bounding_box()
+    for line in range(3):
+        box.press_sequentially(str(line))
+        box.press("Shift+Enter")
+    high = box.bounding_box()
+    assert low is not None
+    assert high is not None
+    assert high["height"] > 1.8 * low["height"]
+    session = page.context.new_cdp_session(page)
+    composing = {"text": "jinyu", "selectionStart": 5, "selectionEnd": 5}
+    session.send("Input.imeSetComposition", composing)
+    enter = {"type": "rawKeyDown", "key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 229}
+    session.send("Input.dispatchKeyEvent", enter)
+    session.send("Input.insertText", {"text": "禁渔"})
+    expect(box).to_have_value("0\n1\n2\n禁渔")
+    expect(page.locator(".turn")).to_have_count(0)
+    page.evaluate(WATCH)
+    box.fill(ASKED[language])
+    box.press("Enter")
+    turn = ended(page)
+    seen = page.evaluate("window.seen")
+    steps = {text.partition(" · ")[0] for kind, text in seen if kind == "step"}
+    assert {say("step.start"), say("step.retrieve"), say("step.answer")} <= steps
+    coming = [text for kind, text in seen if kind == "prose answer-text"]
+    assert len(coming) > 1  # the words come before the verified answer does
+    expect(turn.locator(".claim").first).to_be_visible()
+    page.get_by_role("button", name=say("chat.new")).click()
+    page.locator(".example").first.click()
+    expect(page.locator(".question")).to_have_text(examples[0])
+    expect(ended(page).locator(".chip").first).to_be_visible()
+
+
+@both
+def test_errors_say_what_to_do_and_are_retried(
+    browsing: Browsing, address: str, language: str
+) -> None:
+    browsing.allowed += ["400", "ERR_INTERNET_DISCONNECTED"]
+    page = browsing.open(address, language=language)
+    say = words(page)
+    turn = ask(page, "长" * 900)
+    told = {"zh": say("error.bad_request"), "en": "shorten it to at most 512."}[language]
+    expect(turn.get_by_role("alert")).to_contain_text(told)
+    if language == "zh":
+        assert (
+            re.search("[a-zA-Z]", turn.get_by_role("alert").locator("p").first.inner_text()) is None
+        )
+    page.context.set_offline(True)
+    turn = ask(page, ASKED[language])
+    expect(turn.get_by_role("alert")).to_have_text(say("error.offline"))
+    page.context.set_offline(False)
+    turn.get_by_role("button", name=say("retry")).click()
+    expect(ended(page).locator(".chip").first).to_be_visible()
+
+
+@both
+def test_an_unknown_article_is_said_to_be_gone(
+    browsing: Browsing, address: str, language: str
+) -> None:
+    browsing.allowed.append("404")
+    page = browsing.open(f"{address}/articles/0000000000000000", language=language)
+    expect(page.get_by_role("alert")).to_have_text(words(page)("article.missing"))
+
+
+# --- the answer -----------------------------------------------------------------------------
+
+
+@both
+def test_every_chip_shows_its_source_and_opens_the_article_at_its_quote(
+    browsing: Browsing, address: str, language: str
 ) -> None:
     page = browsing.open(address, language=language)
-    turn = answered(page, question)
+    say = words(page)
+    turn = answered(page, ASKED[language])
     answer = stored(page)
     assert answer["status"] == "answered"
     assert answer["citations"]
     chips = turn.locator(".answer-text button.chip")
     expect(chips).to_have_count(len(answer["citations"]))
     for n, citation in enumerate(answer["citations"]):
+        source = citation["article"]
+        chips.nth(n).hover()
+        card = page.get_by_role("tooltip")
+        expect(card.locator("q")).to_have_text(citation["quote"])
+        place = say("article.paragraph", n=citation["paragraph"] + 1)
+        year = source["published"][:4]
+        for fact in [source["title"], *source["authors"], source["source"], year, place]:
+            expect(card).to_contain_text(fact)
+        expect(card).to_contain_text(say(f"support.{citation['support']}.note"))
+        row = turn.locator(".sources li").nth(n)
+        expect(row.locator(".support")).to_have_text(say(f"support.{citation['support']}"))
         chips.nth(n).click()
         mark = page.locator("mark.current")
         expect(mark.first).to_be_in_viewport()
         shown = mark.evaluate_all("nodes => nodes.map(n => n.textContent).join('')")
         assert shown == citation["quote"]
-        article = fetch(f"{address}/v1/articles/{citation['article']['id']}")
+        article = fetch(f"{address}/v1/articles/{source['id']}")
         assert shown == article["text"][citation["start_char"] : citation["end_char"]]
-        page.locator("#reader").get_by_role("button").last.click()
+        expect(page.locator(".reader-text .block-body")).to_have_count(article["paragraphs"])
+        page.get_by_role("button", name=say("article.close")).click()
 
 
-def test_a_question_the_archive_cannot_answer_is_refused(browsing: Browsing, address: str) -> None:
-    page = browsing.open(address)
-    turn = answered(page, "月球背面的温度是多少度？")
-    expect(turn.get_by_text("资料中没有答案")).to_be_visible()
-    total = fetch(f"{address}/readyz")["passages"]
-    expect(turn.locator(".coverage-line")).to_contain_text(f"查了 {total} 段文字")
-
-
-def test_a_page_put_together_shows_its_joints(browsing: Browsing, address: str) -> None:
+@both
+def test_a_page_put_together_shows_its_joints_and_why(
+    browsing: Browsing, address: str, language: str
+) -> None:
     listed = fetch(f"{address}/v1/articles?limit=100")["articles"]
     articles = [fetch(f"{address}/v1/articles/{a['id']}") for a in listed]
-    count = {a["id"]: sum(len(b["joints"]) for b in a["blocks"]) for a in articles}
-    most = max(count, key=lambda i: count[i])
-    assert count[most] > 0
-    page = browsing.open(f"{address}/articles/{most}")
-    expect(page.locator(".reader-text .joint")).to_have_count(count[most])
+    joints = {a["id"]: [j for b in a["blocks"] for j in b["joints"]] for a in articles}
+    most = max(joints, key=lambda i: len(joints[i]))
+    page = browsing.open(f"{address}/articles/{most}", language=language)
+    shown = page.locator(".reader-text .joint")
+    expect(shown).to_have_count(len(joints[most]))
+    percent = round(joints[most][0]["confidence"] * 100)
+    expect(shown.first).to_have_accessible_name(words(page)("joint.label", percent=percent))
+    shown.first.hover()
+    reasons = page.get_by_role("tooltip").get_by_role("listitem")
+    expect(reasons).to_have_count(len(joints[most][0]["reasons"]))
+    assert reasons.first.inner_text().isascii() == (language == "en")
 
 
-def test_an_upload_is_answered_from_and_deleted(
-    browsing: Browsing, address: str, tmp_path: Path
+@both
+def test_an_answer_is_copied_in_three_forms(
+    browsing: Browsing, address: str, language: str
 ) -> None:
-    file = tmp_path / "lantern.md"
-    file.write_text(
-        "---\ntitle: 河畔灯会在滨江公园开幕\nauthors: [袁小满]\ndate: 2024-02-20\n"
-        "source: 文据样报\n---\n\n本届河畔灯会共展出彩灯四百一十六组，由滨江公园承办。\n",
-        encoding="utf-8",
-    )
-    before = fetch(f"{address}/v1/articles?limit=1")["total"]
-    page = browsing.open(f"{address}/#archive")
-    page.locator("#files").set_input_files(file)
-    expect(page.locator(".upload-choice")).to_be_visible(timeout=60_000)
-    expect(page.locator(".upload-articles")).to_contain_text("袁小满 · 文据样报 · 2024年2月20日")
-    assert fetch(f"{address}/v1/articles?limit=1")["total"] == before
-    page.get_by_role("button", name="加入资料库").click()
-    expect(page.locator(".upload-outcome")).to_have_text("已加入", timeout=60_000)
-    page.get_by_role("link", name="提问", exact=True).click()
-    turn = answered(page, "河畔灯会展出了多少组彩灯？")
-    expect(turn.locator(".answer-text")).to_contain_text("四百一十六组")
-    page.get_by_role("link", name="资料库", exact=True).click()
-    page.get_by_role("button", name="删除《河畔灯会在滨江公园开幕》").click()
-    page.locator(".toast").get_by_role("button", name="关闭").click()
-    expect(page.locator(".count")).to_have_text(f"{before} 篇文章", timeout=60_000)
-    assert fetch(f"{address}/v1/articles?limit=1")["total"] == before
-
-
-RATING = {
-    "zh": ("长江十年禁渔从什么时候开始？", "评价这个回答", "没用", "发送留言", "撤销"),
-    "en": (
-        "How large is the Giant Panda National Park?",
-        "Rate this answer",
-        "Not useful",
-        "Send comment",
-        "Undo",
-    ),
-}
-
-
-@pytest.mark.parametrize("language", ["zh", "en"])
-def test_a_rating_is_stored_and_withdrawn(browsing: Browsing, address: str, language: str) -> None:
-    question, label, down, send, undo = RATING[language]
     page = browsing.open(address, language=language)
-    bar = answered(page, question).get_by_role("group", name=label)
-    bar.get_by_role("button", name=down).click()
-    bar.get_by_role("textbox").fill("太短 / too short")
-    bar.get_by_role("button", name=send).click()
-    expect(bar.get_by_role("textbox")).to_have_count(0)
+    say = words(page)
+    turn = answered(page, ASKED[language])
+    answer = stored(page)
+    first = answer["citations"][0]
+    parts = {
+        "copy.plain": [answer["answer"], f"\n    {first['quote']}", *first["article"]["authors"]],
+        "copy.markdown": [f"({address}{first['article']['url']})", f"  > {first['quote']}"],
+        "copy.gbt": [f"{first['article']['title']}[N]. {first['article']['source']}, "],
+    }
+    for key, expected in parts.items():
+        turn.get_by_text(say("copy.menu")).click()
+        turn.get_by_role("button", name=say(key), exact=True).click()
+        expect(page.get_by_role("status").filter(has_text=say("copy.done")).last).to_be_visible()
+        copied = squeezed(page.evaluate("navigator.clipboard.readText()"))
+        for part in expected:
+            assert squeezed(part) in copied
+
+
+@both
+def test_a_refusal_shows_what_was_searched_and_the_nearest(
+    browsing: Browsing, address: str, language: str
+) -> None:
+    page = browsing.open(address, language=language)
+    say = words(page)
+    turn = answered(page, UNANSWERED[language])
+    expect(turn.get_by_text(say("status.no_evidence"))).to_be_visible()
+    total = fetch(f"{address}/readyz")["passages"]
+    expect(turn.locator(".coverage-line")).to_contain_text(say("coverage", n=total))
+    rows = turn.get_by_role("list", name=say("coverage.nearest")).get_by_role("listitem")
+    assert rows.count() > 0
+    rows.first.get_by_role("button").click()
+    expect(page.locator("mark.current").first).to_be_in_viewport()
+
+
+@both
+def test_articles_that_disagree_stand_side_by_side(
+    browsing: Browsing, address: str, language: str
+) -> None:
+    page = browsing.open(address, language=language)
+    say = words(page)
+    turn = answered(page, LANTERNS)
+    expect(turn.locator(".status strong")).to_have_text(say("status.conflicting"))
+    sides = turn.get_by_role("group", name=say("status.conflicting")).get_by_role("button")
+    expect(sides).to_have_count(2)
+    said = " ".join(sides.all_inner_texts())
+    assert "416组" in said
+    assert "380组" in said
+    boxes = [sides.nth(n).bounding_box() for n in (0, 1)]
+    assert boxes[0]["y"] == boxes[1]["y"]  # type: ignore[index] # both are shown
+    sides.nth(1).click()
+    expect(page.locator("mark.current")).to_be_in_viewport()
+
+
+@both
+def test_passages_show_their_rank_score_and_signals(
+    browsing: Browsing, address: str, language: str
+) -> None:
+    page = browsing.open(address, language=language)
+    say = words(page)
+    turn = answered(page, ASKED[language])
+    passages = stored(page)["passages"]
+    turn.get_by_role("button", name=say("passages.show", n=len(passages))).click()
+    rows = turn.get_by_role("list", name=say("passages.label")).get_by_role("listitem")
+    expect(rows).to_have_count(len(passages))
+    for n, passage in enumerate(passages):
+        facts = rows.nth(n).locator(".passage-facts")
+        expect(facts).to_contain_text(say("passages.rank", n=n + 1))
+        expect(facts).to_contain_text(say("passages.score", score=f"{passage['score']:.2f}"))
+        for signal in passage["found_by"]:
+            expect(facts).to_contain_text(say(f"signal.{signal}"))
+    expect(turn.locator(".receipt")).to_contain_text(stored(page)["receipt"]["model"])
+    rows.last.get_by_role("button").click()
+    expect(page.locator("mark.current").first).to_be_in_viewport()
+
+
+# --- conversation ---------------------------------------------------------------------------
+
+
+@both
+def test_a_conversation_goes_on_is_kept_and_exported(
+    browsing: Browsing, address: str, language: str
+) -> None:
+    first, second, meant = FOLLOW_UP[language]
+    page = browsing.open(address, language=language, width=1600)
+    say = words(page)
+    answered(page, first)
+    turn = answered(page, second)
+    standalone = stored(page)["standalone_question"]
+    assert meant in standalone
+    expect(turn.get_by_text(say("turn.standalone", question=standalone))).to_be_visible()
+    page.reload()
+    expect(page.locator(".turn")).to_have_count(2)
+    for kind, name in (("md", "chat.export.markdown"), ("json", "chat.export.json")):
+        with page.expect_download() as exported:
+            page.get_by_role("button", name=say(name)).click()
+        assert exported.value.suggested_filename.endswith(f".{kind}")
+        text = exported.value.path().read_text("utf-8")
+        if kind == "md":
+            assert f"## {first}\n\n" in text
+            assert f"]({address}/articles/" in text
+        else:
+            assert [t["question"] for t in json.loads(text)["turns"]] == [first, second]
+    page.get_by_role("button", name=say("chat.new")).click()
+    expect(page.get_by_role("heading", name=say("welcome.title"))).to_be_visible()
+    page.get_by_role("button", name=f"{say('chat.delete')}: {first}").click()
+    expect(page.locator(".chats li")).to_have_count(0)
+    page.get_by_role("button", name=say("undo")).click()
+    page.get_by_role("button", name=first, exact=True).click()
+    expect(page.locator(".turn")).to_have_count(2)
+
+
+@both
+def test_a_rating_is_stored_and_withdrawn(browsing: Browsing, address: str, language: str) -> None:
+    page = browsing.open(address, language=language)
+    say = words(page)
+    bar = answered(page, ASKED[language]).get_by_role("group", name=say("feedback.label"))
+    bar.get_by_role("button", name=say("feedback.up"), exact=True).click()
+    expect(bar.get_by_role("status")).to_have_text(say("feedback.thanks"))
+    bar.get_by_role("button", name=say("feedback.down")).click()
+    bar.get_by_role("textbox", name=say("feedback.comment.down")).fill("太短 / too short")
+    bar.get_by_role("button", name=say("feedback.send")).click()
+    expect(bar.get_by_role("status")).to_have_text(say("feedback.noted"))
     answer = stored(page)
     listed = fetch(f"{address}/v1/feedback")
     given = listed["feedback"][0]
     assert (given["answer_id"], given["verdict"]) == (answer["id"], "down")
     assert (given["comment"], given["answer"]) == ("太短 / too short", answer["answer"])
     assert given["article_ids"][0] == answer["citations"][0]["article"]["id"]
-    bar.get_by_role("button", name=undo).click()
-    expect(bar.get_by_role("button", name=undo)).to_be_hidden()
+    bar.get_by_role("button", name=say("undo")).click()
+    expect(bar.get_by_role("status")).to_have_text(say("feedback.ask"))
     assert fetch(f"{address}/v1/feedback")["total"] == listed["total"] - 1
 
 
-@pytest.mark.parametrize(
-    ("language", "filters", "field", "apply", "found"),
-    [
-        ("zh", "筛选", "作者", "使用筛选", "找到 1 篇"),
-        ("en", "Filters", "Author", "Use filters", "1 found"),
-    ],
-)
-def test_the_list_is_filtered_by_what_the_archive_offers(
-    browsing: Browsing,
-    address: str,
-    language: str,
-    filters: str,
-    field: str,
-    apply: str,
-    found: str,
+# --- the archive ----------------------------------------------------------------------------
+
+CHOSEN = [
+    ({"sources": "文据样报"}, "source=文据样报"),
+    ({"sections": "副刊"}, "section=副刊"),
+    ({"authors": "谭舟"}, "author=谭舟"),
+    ({"from": "2024-01-01", "to": "2024-02-20"}, "date_from=2024-01-01&date_to=2024-02-20"),
+    ({"languages": "en"}, "language=en"),
+    ({"languages": "zh", "sources": "文据样报", "authors": "袁小满"}, "author=袁小满"),
+]
+
+
+def choose(page: Page, say: Callable[..., str], fields: dict[str, str]) -> None:
+    """Clear the list's filters and set others, through its form."""
+    archive = page.locator("#archive")
+    toggle = archive.get_by_role("button", name=say("filters"), exact=True)
+    if archive.locator(".filter-chip").count():
+        toggle.click()
+        archive.get_by_role("button", name=say("filters.clear")).click()
+    toggle.click()
+    for field, value in fields.items():
+        if field == "languages":
+            archive.get_by_role("combobox", name=say("filters.languages")).select_option(value)
+        else:
+            archive.get_by_label(say(f"filters.{field}"), exact=True).fill(value)
+    archive.get_by_role("button", name=say("filters.apply")).click()
+
+
+@both
+def test_the_archive_is_listed_searched_and_filtered_and_its_filters_are_asked_with(
+    browsing: Browsing, address: str, language: str
 ) -> None:
-    facets = fetch(f"{address}/v1/facets")
-    author = next(a["value"] for a in facets["authors"] if a["count"] == 1)
     page = browsing.open(f"{address}/#archive", language=language)
+    say = words(page)
     state = fetch(f"{address}/readyz")
-    expect(page.locator(".index")).to_contain_text(str(state["passages"]))
-    expect(page.locator(".index")).to_contain_text(state["model"])
-    page.locator("#archive").get_by_role("button", name=filters, exact=True).click()
-    expect(page.locator(f'#list-authors option[value="{author}"]')).to_have_count(1)
-    page.locator("#archive").get_by_label(field, exact=True).fill(author)
-    page.get_by_role("button", name=apply).click()
-    expect(page.get_by_text(found)).to_be_visible()
+    expect(page.locator(".index")).to_have_text(
+        say("archive.index", **{k: state[k] for k in ("generation", "passages", "model")})
+    )
+    rows = page.locator(".article-row")
+    expect(rows).to_have_count(state["articles"])
+    search = page.get_by_role("searchbox", name=say("archive.search"))
+    search.fill("灯会")
+    expect(page.get_by_text(say("archive.found", n=2))).to_be_visible()
+    expect(rows).to_have_count(2)
+    search.fill("")
+    expect(rows).to_have_count(state["articles"])
+    for fields, query in CHOSEN:
+        choose(page, say, fields)
+        found = fetch(f"{address}/v1/articles?limit=100&{quote(query, safe='=&')}")
+        assert 0 < found["total"] < state["articles"]
+        expect(page.get_by_text(say("archive.found", n=found["total"]))).to_be_visible()
+        expect(rows).to_have_count(found["total"])
+        expect(page.locator("#archive .filter-chip")).to_have_count(len(fields))
+    offered = page.locator("#list-authors option")
+    facets = fetch(f"{address}/v1/facets")
+    assert {o.get_attribute("value") for o in offered.all()} == {
+        a["value"] for a in facets["authors"]
+    }
+    page.get_by_role("button", name=say("archive.ask")).click()
+    chips = page.get_by_role("group", name=say("filters.active")).get_by_role("button")
+    expect(chips).to_have_count(3)
+    page.get_by_role("button", name=say("filters.remove", label=say("lang.zh"))).click()
+    turn = answered(page, LANTERNS)
+    limited = say("turn.limited", filters=say("and").join(["袁小满", "文据样报"]))
+    expect(turn.get_by_text(limited)).to_be_visible()
+    assert {c["article"]["title"] for c in stored(page)["citations"]} == {"河畔灯会在滨江公园开幕"}
+    assert stored(page)["coverage"]["searched_passages"] == 2
+
+
+@both
+def test_a_page_is_looked_at_added_asked_and_deleted(
+    browsing: Browsing, address: str, language: str
+) -> None:
+    before = fetch(f"{address}/readyz")
+    page = browsing.open(f"{address}/#archive", language=language)
+    say = words(page)
+    page.evaluate(WATCH.replace("#turns", "#archive"))
+    text = (ROOT / "articles" / "page-b.txt").read_text("utf-8")
+    data = page.evaluate_handle(
+        """text => { const data = new DataTransfer();
+            data.items.add(new File([text], "page-b.txt", {type: "text/plain"}));
+            data.items.add(new File(["\\0\\0\\0"], "bad.txt", {type: "text/plain"}));
+            return data; }""",
+        text,
+    )
+    page.locator(".drop").dispatch_event("drop", {"dataTransfer": data})
+    row, bad = page.locator(".upload-row").nth(0), page.locator(".upload-row").nth(1)
+    expect(row.get_by_text(say("upload.preview"))).to_be_visible(timeout=60_000)
+    shown = {text for _, text in page.evaluate("window.seen")}
+    assert {say("upload.sending"), say("upload.reading")} <= shown
+    articles = row.locator(".upload-articles > li")
+    count = articles.count()
+    assert count > 1
+    expect(row).to_contain_text(say("upload.articles", n=count))
+    row.locator(".seams summary").first.click()
+    seams = row.locator(".seams").first.locator("li")
+    expect(seams.locator(".joint").first).to_be_visible()
+    assert re.search(r"\d+%", seams.first.inner_text())
+    expect(bad).to_contain_text({"zh": "不是文本", "en": "is not text"}[language])
+    assert fetch(f"{address}/readyz")["articles"] == before["articles"]
+    row.get_by_role("button", name=say("upload.accept")).click()
+    taken = re.compile(f"^({say('upload.added')}|{say('upload.replaced')})$")
+    expect(row.locator(".upload-outcome")).to_have_text(taken, timeout=60_000)
+    state = fetch(f"{address}/readyz")
+    assert state["articles"] == before["articles"] + count
+    assert state["generation"] > before["generation"]
+    expect(page.locator(".index")).to_contain_text(
+        say("archive.index", **{k: state[k] for k in ("generation", "passages", "model")})
+    )
+    links = row.locator(".upload-articles a")
+    names = links.evaluate_all("nodes => nodes.map(n => n.dataset.article)")
+    links.first.click()
+    expect(page.locator(".reader-text .block-body").first).to_be_visible()
+    page.get_by_role("button", name=say("article.close")).click()
+    for n, name in enumerate(names):
+        listed = page.locator(".article-row", has=page.locator(f'[data-article="{name}"]'))
+        listed.get_by_role("button").click()
+        if n == 0:
+            page.get_by_role("button", name=say("undo")).click()
+            expect(listed).to_be_visible()
+            assert fetch(f"{address}/readyz")["articles"] == state["articles"]
+            listed.get_by_role("button").click()
+        page.locator(".toast").get_by_role("button", name=say("close")).click()
+    expect(page.locator(".count")).to_have_text(say("archive.count", n=before["articles"]))
+    assert fetch(f"{address}/readyz")["articles"] == before["articles"]
+
+
+# --- readers without a mouse, and writers with bad intentions --------------------------------
+
+
+@both
+def test_everything_is_done_by_keyboard_alone(
+    browsing: Browsing, address: str, language: str, tmp_path: Path
+) -> None:
+    page = browsing.open(address, language=language)
+    say = words(page)
+    key = page.keyboard
+
+    def button(name: str) -> Locator:
+        return page.get_by_role("button", name=name, exact=True)
+
+    def press(wanted: Locator, direction: str = "Tab") -> None:
+        tab_to(page, wanted, direction)
+        key.press("Enter")
+
+    key.type(ASKED[language])
+    key.press("Enter")
+    turn = ended(page)
+    chip = turn.locator(".chip").first
+    tab_to(page, chip, "Shift+Tab")
+    expect(page.get_by_role("tooltip")).to_be_visible()
+    key.press("Enter")
+    expect(page.locator("mark.current").first).to_be_in_viewport()
+    press(button(say("article.only")), "Shift+Tab")
+    expect(page.locator(".filter-chip")).to_have_count(1)
+    press(page.locator("#filter-chips .filter-chip"), "Shift+Tab")
+    expect(page.locator(".filter-chip")).to_have_count(0)
+    press(button(say("article.close")))
+    press(turn.locator("summary", has_text=say("copy.menu")), "Shift+Tab")
+    press(button(say("copy.gbt")))
+    expect(page.get_by_text(say("copy.done"))).to_be_visible()
+    press(turn.locator(".actions button[aria-expanded]"))
+    expect(turn.locator(".passage").first).to_be_visible()
+    press(button(say("feedback.up")))
+    tab_to(page, turn.locator(".comment textarea"))
+    key.type("好 good")
+    press(button(say("feedback.send")))
+    expect(turn.get_by_text(say("feedback.noted"))).to_be_visible()
+    key.press("Enter")  # the focus is on "undo"
+    expect(turn.get_by_text(say("feedback.ask"))).to_be_visible()
+    press(page.locator("#filter-toggle"))
+    tab_to(page, page.get_by_label(say("filters.sources"), exact=True))
+    key.type("文据样报")
+    key.press("Enter")
+    expect(page.locator(".filter-chip")).to_have_count(1)
+    press(page.locator("#rail-toggle"), "Shift+Tab")
+    press(button(say("chat.new")))
+    expect(page.locator("#question")).to_be_focused()
+    press(page.locator("#to-archive"), "Shift+Tab")
+    with page.expect_file_chooser() as chooser:
+        press(button(say("upload.choose")))
+    file = tmp_path / f"notice-{language}.md"
+    file.write_text(matter(f"title: 通告 {language}", "滨江路夜间封闭施工。"), encoding="utf-8")
+    chooser.value.set_files(file)
+    expect(button(say("upload.accept"))).to_be_visible(timeout=60_000)
+    press(button(say("upload.accept")))
+    expect(page.get_by_text(say("upload.added"))).to_be_visible(timeout=60_000)
+    tab_to(page, page.get_by_role("searchbox"))
+    key.type("通告")
     expect(page.locator(".article-row")).to_have_count(1)
-    expect(page.locator(".article-facts")).to_contain_text(author)
+    press(page.locator(".article-row a"))
+    expect(page.locator("#reader")).to_contain_text("滨江路夜间封闭施工。")
+    key.press("Escape")
+    press(page.locator(".article-row button"))
+    press(page.locator(".toast .plain"))  # undo
+    expect(page.locator(".article-row")).to_be_visible()
+    press(page.locator(".article-row button"), "Shift+Tab")
+    press(page.locator(".toast").get_by_role("button", name=say("close")))
+    expect(page.get_by_text(say("archive.none", q="通告"))).to_be_visible()
+    press(page.locator("#theme"), "Shift+Tab")
+    expect(page.locator("html")).to_have_attribute("data-theme", "light")
+    press(page.locator("#language"), "Shift+Tab")
+    other = {"zh": "en", "en": "zh-Hans"}[language]
+    expect(page.locator("html")).to_have_attribute("lang", other)
 
 
-def test_a_page_is_looked_at_before_it_is_stored(browsing: Browsing, address: str) -> None:
-    before = fetch(f"{address}/v1/articles?limit=1")["total"]
-    page = browsing.open(f"{address}/#archive", language="en")
-    page.locator("#files").set_input_files(ROOT / "articles" / "page-b.txt")
-    expect(page.locator(".upload-choice")).to_be_visible(timeout=60_000)
-    expect(page.locator(".upload-state")).to_contain_text("closed column breaks, the least sure")
-    page.locator(".seams summary").first.click()
-    expect(page.locator(".seams").first.locator(".joint").first).to_be_visible()
-    page.get_by_role("button", name="Discard").click()
-    expect(page.locator(".upload-state")).to_have_text("Discarded")
-    assert fetch(f"{address}/v1/articles?limit=1")["total"] == before
-
-
-def test_an_unknown_address_is_an_error_in_the_one_shape(browsing: Browsing, address: str) -> None:
-    browsing.allowed.append("404")
-    page = browsing.open(f"{address}/articles/0000000000000000")
-    expect(page.get_by_role("alert")).to_have_text("资料库里已没有这篇文章。")
+@both
+def test_a_hostile_article_stays_text(browsing: Browsing, address: str, language: str) -> None:
+    head = (
+        'title: "<img src=x onerror=alert(1)>路灯"\nauthors: ["<b>某人</b>"]\nsource: "<i>报</i>"'
+    )
+    body = matter(head, f"{HOSTILE}\n\n{'长' * 5000}{'w' * 5000}")
+    sent = json.dumps({"name": f"hostile-{language}.txt", "text": body, "restore": True}).encode()
+    to = urllib.request.Request(  # noqa: S310 our own server
+        f"{address}/v1/articles", sent, {"content-type": "application/json"}
+    )
+    with urllib.request.urlopen(to, timeout=60) as response:  # noqa: S310 our own server
+        (name,) = json.load(response)["files"][0]["articles"]
+    page = browsing.open(address, language=language, width=360, height=740)
+    page.on("dialog", lambda dialog: pytest.fail(dialog.message))
+    title = page.title()
+    turn = answered(page, "红杉路共有多少盏路灯？")
+    expect(turn.locator(".answer-text")).to_contain_text('<img src=x onerror="document.title=1">')
+    turn.locator(".chip").first.click()
+    expect(page.locator("mark.current").first).to_be_visible()
+    expect(page.locator(".reader-text")).to_contain_text("长" * 50)
+    assert page.title() == title
+    for tag in ("img", "main b", "main i", "body script", "a[href^=javascript]"):
+        expect(page.locator(tag)).to_have_count(0)
+    assert page.evaluate(
+        """() => [document.documentElement, document.querySelector(".turns"),
+            document.querySelector(".reader-scroll")].every(n => n.scrollWidth <= n.clientWidth)"""
+    )
+    gone = urllib.request.Request(f"{address}/v1/articles/{name}", method="DELETE")  # noqa: S310
+    with urllib.request.urlopen(gone, timeout=60) as response:  # noqa: S310 our own server
+        assert json.load(response) == {"deleted": name}

@@ -84,6 +84,7 @@ export function upload(file, onProgress, { dryRun = false } = {}) {
     const form = new FormData();
     form.append("files", file, file.name);
     if (dryRun) form.append("dry_run", "true");
+    else form.append("restore", "true"); // the reader has seen what was read, and wants it
     const request = new XMLHttpRequest();
     request.open("POST", "/v1/articles");
     request.upload.addEventListener("progress", (event) => {

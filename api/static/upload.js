@@ -23,9 +23,8 @@ export class UploadBox {
     const input = el("input", {
       type: "file",
       multiple: true,
-      class: "hidden",
+      hidden: true, // the button beside it opens it
       id: "files",
-      tabindex: "-1",
     });
     const zone = el(
       "div",
@@ -44,7 +43,6 @@ export class UploadBox {
       el("p", { class: "aside" }, t("upload.kinds")),
       input,
     );
-    input.setAttribute("aria-label", t("upload.choose"));
     this.rows.setAttribute("aria-label", t("upload.label"));
     input.addEventListener("change", () => {
       this.add([...input.files]);
