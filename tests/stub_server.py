@@ -39,6 +39,7 @@ class Stub(ThreadingHTTPServer):
         previewed: names of the files that were sent to be looked at.
         feedback: bodies of POST /v1/feedback, by answer.
         listed: the parameters of GET /v1/articles, in order.
+        key: what the API is asked with, or None where it is open.
         go_on: "slow" questions wait for it between their words.
         gone: set when a browser hung up during a stream.
     """
@@ -57,6 +58,7 @@ class Stub(ThreadingHTTPServer):
         self.previewed: list[str] = []
         self.feedback: dict[str, Json] = {}
         self.listed: list[dict[str, list[str]]] = []
+        self.key: str | None = None
         self.go_on = threading.Event()
         self.gone = threading.Event()
 
@@ -75,8 +77,18 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, *args: object) -> None:
         """Quiet: what the tests need is in `Stub`."""
 
+    def _refused(self) -> bool:
+        """Whether a request came without the key that is wanted; it is then answered."""
+        wanted = self.server.key
+        if wanted is None or self.headers["Authorization"] == f"Bearer {wanted}":
+            return False
+        self._error(401, "unauthorized", "A key is needed.")
+        return True
+
     def do_GET(self) -> None:
         url = urlsplit(self.path)
+        if url.path.startswith("/v1/") and self._refused():
+            return
         query = {k: v[0] for k, v in parse_qs(url.query).items()}
         if url.path == "/" or url.path.startswith("/articles/"):
             self._file(STATIC / "index.html")
@@ -100,6 +112,8 @@ class Handler(BaseHTTPRequestHandler):
             self._error(404, "not_found", "There is nothing at this address.")
 
     def do_DELETE(self) -> None:
+        if self._refused():
+            return
         wanted = self.path.rpartition("/")[2]
         if self.path.startswith("/v1/feedback/"):
             withdrawn = self.server.feedback.pop(wanted, None) is not None
@@ -110,6 +124,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self._refused():
+            return
         if self.path == "/v1/ask":
             self._ask(json.loads(body))
             return

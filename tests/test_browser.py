@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browsing import Browsing, started
+from browsing import Browsing, started, words
 from playwright.sync_api import Browser, Locator, Page, expect
 from stub_archive import ARTICLES, EIGHT, HOSTILE, MONEY, SIX
 from stub_server import STATIC, Stub
@@ -477,6 +477,39 @@ def test_hostile_text_stays_text_and_breaks_no_layout(browsing: Browsing, stub: 
     )
     assert order == sorted(order)
     assert overflowing(page) == []
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_a_key_is_asked_for_where_the_server_wants_one(
+    browsing: Browsing, stub: Stub, language: str
+) -> None:
+    browsing.allowed.append("401")
+    stub.key = "wenju_right"
+    page = browsing.open(stub.url, language=language)
+    say = words(page)
+    dialog = page.get_by_role("dialog", name=say("key.title"))
+    expect(dialog.get_by_text(say("key.lead"))).to_be_visible()
+    page.keyboard.press("Escape")
+    told = {"zh": say("error.unauthorized"), "en": "A key is needed."}[language]
+    expect(page.get_by_role("alert")).to_contain_text(told)
+    page.get_by_role("button", name=say("retry")).click()
+    dialog.get_by_label(say("key.label")).fill("wenju_wrong")
+    page.keyboard.press("Enter")
+    expect(dialog.get_by_text(say("key.wrong"))).to_be_visible()
+    assert axe_finds(page, axe_script()) == []
+    dialog.get_by_label(say("key.label")).fill("wenju_right")
+    dialog.get_by_role("button", name=say("key.use")).click()
+    expect(page.locator(".example").first).to_be_visible()
+    expect(page.locator("#state")).to_have_text(say("archive.count", n=len(ARTICLES)))
+    expect(chip(answered(page, LIFTS), 1)).to_be_visible()
+    page.reload()
+    expect(dialog).to_have_count(0)
+    page.locator("#to-archive").click()
+    page.locator("#files").set_input_files(
+        [{"name": "one.txt", "mimeType": "text/plain", "buffer": b"text"}]
+    )
+    page.get_by_role("button", name=say("upload.accept")).click()
+    expect(page.get_by_text(say("upload.added"))).to_be_visible()
 
 
 # --- conversation ----------------------------------------------------------------------------

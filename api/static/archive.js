@@ -145,7 +145,9 @@ export class Archive {
   /** Which generation of the index is served, how large it is, and by which model. */
   async tellIndex() {
     try {
-      this.index.textContent = t("archive.index", await json("/readyz"));
+      const state = await json("/readyz");
+      // Whoever has no key is told no more than that it is ready.
+      this.index.textContent = state.model === undefined ? "" : t("archive.index", state);
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       this.index.textContent = `${t("archive.unready")} · ${faultWords(error)}`;

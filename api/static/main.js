@@ -9,6 +9,7 @@ import { Chat } from "./chat.js";
 import { Composer } from "./composer.js";
 import { icon } from "./dom.js";
 import { FilterBox } from "./filters.js";
+import { mountKeyDialog } from "./key.js";
 import { label, language, setLanguage, t } from "./i18n.js";
 import { Failure, json } from "./net.js";
 import { Rail } from "./rail.js";
@@ -245,6 +246,10 @@ function start() {
   }
   label(document);
   mountCard();
+  mountKeyDialog(() => {
+    relabel();
+    apply();
+  });
   listen();
   toggleRail(false);
   showTheme();

@@ -1,6 +1,30 @@
 // @ts-check
 /** Talking to the API. Whatever goes wrong comes out as a `Failure`, or as the caller's abort. */
 
+import { recall, remember } from "./store.js";
+
+/** The reader's key, for servers that want one; kept in this browser. @type {string | null} */
+let key = recall("wenju.key");
+
+/** Whether a key was given. */
+export function hasKey() {
+  return key !== null;
+}
+
+/**
+ * Uses a key from now on.
+ * @param {string} next
+ */
+export function setKey(next) {
+  key = next;
+  remember("wenju.key", next);
+}
+
+/** Tells the page that the server wants a key, or another one. */
+function keyWanted() {
+  document.dispatchEvent(new Event("keywanted"));
+}
+
 /** Something went wrong; `message` is for a person, and may be "". */
 export class Failure extends Error {
   /**
@@ -87,6 +111,7 @@ export function upload(file, onProgress, { dryRun = false } = {}) {
     else form.append("restore", "true"); // the reader has seen what was read, and wants it
     const request = new XMLHttpRequest();
     request.open("POST", "/v1/articles");
+    if (key !== null) request.setRequestHeader("authorization", `Bearer ${key}`);
     request.upload.addEventListener("progress", (event) => {
       if (event.lengthComputable) onProgress(event.loaded / event.total);
     });
@@ -94,6 +119,7 @@ export function upload(file, onProgress, { dryRun = false } = {}) {
     request.addEventListener("load", () => {
       try {
         const report = decode(request.responseText);
+        if (request.status === 401) keyWanted();
         if (request.status < 300) resolve(report);
         else reject(failure(report.error, { status: request.status }));
       } catch (error) {
@@ -109,8 +135,11 @@ export function upload(file, onProgress, { dryRun = false } = {}) {
  * @param {RequestInit} options
  */
 async function send(path, options) {
-  const response = await body(fetch(path, options));
+  const headers = new Headers(options.headers);
+  if (key !== null) headers.set("authorization", `Bearer ${key}`);
+  const response = await body(fetch(path, { ...options, headers }));
   if (response.ok) return response;
+  if (response.status === 401) keyWanted();
   const text = await body(response.text());
   let told = null;
   try {

@@ -27,6 +27,12 @@ export const zh = {
   and: "、",
   "list.join": "，",
 
+  "key.title": "需要密钥",
+  "key.lead": "这个资料库要用密钥才能访问。密钥由管理它的人发放，只保存在这个浏览器里。",
+  "key.wrong": "这把密钥无效或已过期，请换一把。",
+  "key.label": "密钥",
+  "key.use": "使用密钥",
+
   "welcome.title": "向资料库提问",
   "welcome.lead": "回答中的每一句都标明出处。点击编号，即可读到原文所在的段落。",
   "welcome.examples": "可以这样问",
@@ -278,6 +284,13 @@ export const en = {
   more: "Show more",
   and: ", ",
   "list.join": ", ",
+
+  "key.title": "A key is needed",
+  "key.lead":
+    "This archive opens to holders of a key. Whoever runs it gives them out; yours is kept in this browser only.",
+  "key.wrong": "This key is not valid, or no longer. Enter another.",
+  "key.label": "Key",
+  "key.use": "Use this key",
 
   "welcome.title": "Ask the archive",
   "welcome.lead":
