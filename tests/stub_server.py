@@ -189,7 +189,7 @@ class Handler(BaseHTTPRequestHandler):
         """Says whether the stream ends in order."""
         self._event({"event": "status", "step": "retrieve"})
         self._event({"event": "passages", "passages": result["passages"]})
-        self._event({"event": "status", "step": "answer"})
+        self._event({"event": "status", "step": "generate" if "slow" in question else "answer"})
         for at in range(0, len(result["answer"]), 7):
             self._event({"event": "delta", "text": result["answer"][at : at + 7]})
             if "slow" in question:
@@ -209,7 +209,7 @@ class Handler(BaseHTTPRequestHandler):
         for _ in range(400):
             if self.server.go_on.wait(0.05):
                 return
-            self._event({"event": "status", "step": "answer"})
+            self._event({"event": "status", "step": "generate"})
 
     def _event(self, event: Json) -> None:
         # Cut in the middle of characters: the page has to put UTF-8 together again.
