@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from importlib import metadata
 
 from api.settings import Settings
-from rag import __version__
+from rag import __version__, salvage
 from rag.errors import IndexDamaged, WenjuError
 from rag.indexing import Progress
 from rag.pipeline import Pipeline
 
 _LIBRARIES = ("faiss-cpu", "jieba", "onnxruntime", "sentence-transformers", "fastapi")
+_SAVE = "`wenju restore FILE` puts back a backup; `wenju doctor --repair` saves what can be read."
 _LITTLE_DISK = 500 * 1024 * 1024
 
 
@@ -43,6 +44,9 @@ def examine(
         progress: called as a repair goes on.
     """
     findings = [_versions(), _disk(settings)]
+    if repair:
+        saved = _try("salvage", lambda: _salvaged(settings))
+        findings += [saved] if saved.text else []
     try:
         pipeline = Pipeline(settings.config())
     except WenjuError as error:
@@ -52,6 +56,7 @@ def examine(
             findings.append(_try("repair", lambda: _repair(pipeline, progress)))
         checks: list[tuple[str, Callable[[], Finding]]] = [
             ("corpus", lambda: _corpus(pipeline)),
+            ("caches", lambda: _caches(pipeline)),
             ("model", lambda: _model(pipeline)),
             ("index", lambda: _index(pipeline)),
             ("agreement", lambda: _agreement(pipeline)),
@@ -86,7 +91,35 @@ def _disk(settings: Settings) -> Finding:
     )
 
 
+def _salvaged(settings: Settings) -> Finding:
+    """What became of a damaged corpus; no text where it is sound. Bad where something is lost."""
+    saved = salvage.mend(settings.home)
+    if saved is None:
+        return Finding("salvage", True, "")
+    text = f"{saved.articles:,} articles were saved; the damaged file is {saved.aside}"
+    if saved.lost:
+        text += f"; lost: {', '.join(saved.lost)}"
+    if saved.unread:
+        text += f"; not read to their end: {', '.join(saved.unread)}"
+    if not (saved.files or saved.unnamed or saved.unread):
+        return Finding("salvage", True, text, "Start `wenju serve` again.")
+    names = list(saved.files) + ([f"{saved.unnamed} more"] if saved.unnamed else [])
+    told = ", ".join(names) or "those that `wenju articles` does not show"
+    return Finding("salvage", False, text, f"Add these files again: {told}.")
+
+
+def _caches(pipeline: Pipeline) -> Finding:
+    problems = pipeline.reprints.check(pipeline.corpus) + pipeline.vectors.check()
+    if problems:
+        advice = "`wenju doctor --repair` makes them anew."
+        return Finding("caches", False, "; ".join(problems), advice)
+    return Finding("caches", True, "reprints and vectors are as they were written")
+
+
 def _repair(pipeline: Pipeline, progress: Progress | None) -> Finding:
+    pipeline.vectors.mend()
+    if pipeline.reprints.check(pipeline.corpus):
+        pipeline.reprints.forget()
     count = pipeline.rebuild(progress)
     return Finding("repair", True, f"the index was rebuilt with {count:,} passages")
 
@@ -96,7 +129,7 @@ def _corpus(pipeline: Pipeline) -> Finding:
     stats = pipeline.corpus.stats()
     text = ", ".join(f"{count:,} {name}" for name, count in stats.items())
     if problems:
-        return Finding("corpus", False, "; ".join(problems), "Put back a backup of corpus.sqlite.")
+        return Finding("corpus", False, "; ".join(problems), _SAVE)
     advice = "" if stats["articles"] else "`wenju add PATH` adds articles."
     return Finding("corpus", True, text, advice)
 

@@ -197,6 +197,7 @@ def torture(
     ] = None,
     kills: Annotated[int, typer.Option(min=1, help="Times that a writer is killed.")] = 200,
     every: Annotated[int, typer.Option(min=1, help="Fail only each so-maniest call.")] = 1,
+    flips: Annotated[int, typer.Option(min=1, help="Bits flipped in each database.")] = 100,
     seed: Annotated[int, typer.Option(help="Of what is left to chance.")] = 1,
     out: Out = None,
     as_json: AsJson = False,
@@ -208,7 +209,7 @@ def torture(
     if unknown:
         raise typer.BadParameter(f"the parts are {', '.join(torture_.PARTS)}, not {unknown[0]}")
     report = torture_.run(
-        torture_.Setup(kills, every, seed),
+        torture_.Setup(kills, every, flips, seed),
         parts or torture_.PARTS,
         out,
         lambda text: print(f"eval: {text}", file=sys.stderr),

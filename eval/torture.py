@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from eval import torture_kills
+from eval import torture_damage, torture_kills
 from eval.bench_measure import machine
 from eval.run import commit, write
 from rag import __version__
@@ -26,7 +26,7 @@ Json = dict[str, Any]
 KILLS = 200
 """Kills of the long form."""
 
-PARTS = ("kills", "faults")
+PARTS = ("kills", "faults", "damage")
 """In the order in which they are run."""
 
 
@@ -37,11 +37,13 @@ class Setup:
     Attributes:
         kills: kill -9 at random moments.
         every: of the calls that may fail, each so-maniest.
+        flips: bits flipped in each database, one at a time.
         seed: of what is left to chance.
     """
 
     kills: int = KILLS
     every: int = 1
+    flips: int = 100
     seed: int = 1
 
 
@@ -80,6 +82,8 @@ def _measured(name: str, setup: Setup, folder: Path) -> Json:
     cache = folder / "cache"
     if name == "kills":
         return torture_kills.kills(setup.kills, folder, cache, setup.seed)
+    if name == "damage":
+        return torture_damage.damage(folder, cache, setup.flips, setup.seed)
     return torture_kills.faults(folder, cache, setup.every)
 
 

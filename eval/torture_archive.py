@@ -8,6 +8,7 @@ tests are about what is kept, not about what is understood.
 from __future__ import annotations
 
 import hashlib
+import random
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -26,6 +27,9 @@ KINDS = ("add", "delete", "merge", "rebuild")
 
 _WORDS = re.compile(r"[a-z0-9]+|[\u3400-\u9fff]")
 _SUBJECTS = ("大桥", "水库", "实验室", "港口", "学校", "医院", "粮库", "电站")
+_WORDS_SAID = ("投资", "完成", "计划", "施工", "标段", "验收", "居民", "道路", "照明", "绿化", "检修",
+               "桥面", "机组", "泵房", "仓容", "床位", "课桌", "码头", "航道", "吊装", "混凝土",
+               "监测", "培训", "补助", "招标", "试运行", "竣工", "隧洞", "闸门", "围堰")  # fmt: skip
 
 
 class Hashed:
@@ -77,15 +81,12 @@ def name_of(number: int) -> str:
 
 
 def text_of(number: int, paragraphs: int = 3) -> str:
-    """A document: a title and paragraphs that no other document has."""
-    subject = _SUBJECTS[number % len(_SUBJECTS)]
-    lines = [f"{subject}工程第{number}号通报"]
+    """A document: a title and paragraphs so unlike all others that none is taken for a reprint."""
+    chance = random.Random(number)  # noqa: S311 no secret
+    lines = [f"{chance.choice(_SUBJECTS)}工程第{number}号通报"]
     for place in range(paragraphs):
-        share = (number * 37 + place * 11) % 97
-        lines.append(
-            f"编号k{number}x{place}的{subject}工程本月完成投资{share}万元，"
-            f"累计完成计划的百分之{share}。负责人说，下一步将加快第{place + 1}标段的施工。"
-        )
+        said = "，".join("".join(chance.choices(_WORDS_SAID, k=4)) for _ in range(6))
+        lines.append(f"编号k{number}x{place}的{chance.choice(_SUBJECTS)}工程本月通报：{said}。")
     return "\n\n".join(lines) + "\n"
 
 

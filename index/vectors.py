@@ -124,6 +124,34 @@ class VectorCache:
             )
             return {str(name): int(count) for name, count in found if count}
 
+    def check(self) -> list[str]:
+        """What is not as it was written; empty is good. Nothing is changed."""
+        if not self._path.exists():
+            return []
+        try:
+            with contextlib.closing(sqlite3.connect(self._path, timeout=_WAIT_SECONDS)) as database:
+                found = [str(row[0]) for row in database.execute("PRAGMA integrity_check(20)")]
+                wrong = len(_unsound(database))
+        except sqlite3.DatabaseError as error:
+            return [f"{self._path.name} cannot be read ({error})"]
+        told = [] if found == ["ok"] else [f"{self._path.name}: {line}" for line in found]
+        return told + ([f"{self._path.name}: {wrong} vectors changed since written"] * bool(wrong))
+
+    def mend(self) -> None:
+        """Forget the vectors that are damaged, or all where the file is; the next use makes them.
+
+        Raises:
+            WenjuError: the file cannot be written.
+        """
+        problems = self.check()
+        if not problems:
+            return
+        if any("changed since" not in problem for problem in problems):
+            self._set_aside(sqlite3.DatabaseError("; ".join(problems)))
+            return
+        with self._opened() as database, database:
+            database.executemany("DELETE FROM vector WHERE rowid = ?", _unsound(database))
+
     def forget(self, texts: Iterable[str]) -> int:
         """Removes the vectors of these texts, under every model.
 
@@ -195,6 +223,17 @@ class VectorCache:
         logger.warning("vectors_damaged", extra={"moved_to": str(aside), "why": str(error)})
 
 
+def _unsound(database: sqlite3.Connection) -> list[tuple[int]]:
+    """The numbers of the rows whose vector is not what was written."""
+    rows = database.execute("SELECT rowid, row, check_sum FROM vector")
+    return [(number,) for number, row, check_sum in rows if not _is_sound(row, check_sum)]
+
+
+def _is_sound(row: object, check_sum: object) -> bool:
+    """Whether a vector is what was written; damage may have made a number of it."""
+    return isinstance(row, bytes) and zlib.crc32(row) == check_sum
+
+
 def _is_damage(error: Exception) -> bool:
     """Whether the file is not a sound database, rather than busy, full or not permitted."""
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF
@@ -245,7 +284,7 @@ def _look_up(
         marks = ",".join("?" * len(some))
         query = f"SELECT text, row, check_sum FROM vector WHERE model = ? AND text IN ({marks})"  # noqa: S608  only marks
         for key, row, check_sum in database.execute(query, [model, *some]):
-            if zlib.crc32(row) == check_sum and len(row) == 4 * dim:
+            if _is_sound(row, check_sum) and len(row) == 4 * dim:
                 found[key] = np.frombuffer(row, dtype="<f4")
             else:
                 damaged += 1

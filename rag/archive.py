@@ -27,6 +27,9 @@ from rag.readers import folders
 from rag.reprints import Reprints
 from rag.types import Article, FileReport
 
+FILE = "corpus.sqlite"
+"""The corpus, in the home."""
+
 LOCK = "writer.lock"
 """The file in the home that one writer at a time holds locked."""
 
@@ -59,7 +62,7 @@ class Archive:
             self._home.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise HomeUnusable(self._home, error.strerror or str(error)) from error
-        self.corpus = Corpus(self._home / "corpus.sqlite")
+        self.corpus = Corpus(self._home / FILE)
         self.tokenizer = Tokenizer(config.dictionary, config.cache)
         self.store = Store(self._home / "index", self.tokenizer)
         self.vectors = VectorCache(self._home / "vectors.sqlite")

@@ -15,7 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from rag.errors import CorpusDamaged, HomeUnusable, NotFound
+from rag.checksums import add_sums, damaged, insert, register
+from rag.errors import CorpusDamaged, HomeUnusable, NewerFormat, NotFound
 from rag.types import (
     Article,
     Block,
@@ -28,25 +29,28 @@ from rag.types import (
     Span,
 )
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _SCHEMA = """
 CREATE TABLE documents (
     id INTEGER PRIMARY KEY, uri TEXT NOT NULL UNIQUE, content_hash TEXT NOT NULL,
-    format TEXT NOT NULL, encoding TEXT NOT NULL, text TEXT NOT NULL, added_at TEXT NOT NULL);
+    format TEXT NOT NULL, encoding TEXT NOT NULL, text TEXT NOT NULL, added_at TEXT NOT NULL,
+    sum INTEGER);
 CREATE TABLE articles (
     id TEXT PRIMARY KEY, title TEXT, authors TEXT NOT NULL, affiliations TEXT NOT NULL,
     published TEXT, source TEXT, page TEXT, section TEXT, language TEXT NOT NULL, url TEXT,
-    text TEXT NOT NULL, blocks TEXT NOT NULL, paragraphs INTEGER NOT NULL);
+    text TEXT NOT NULL, blocks TEXT NOT NULL, paragraphs INTEGER NOT NULL, sum INTEGER);
 CREATE INDEX articles_published ON articles(published);
 CREATE TABLE document_articles (
     document_id INTEGER NOT NULL REFERENCES documents(id) ON DELETE CASCADE,
-    ordinal INTEGER NOT NULL, article_id TEXT NOT NULL,
+    ordinal INTEGER NOT NULL, article_id TEXT NOT NULL, sum INTEGER,
     PRIMARY KEY (document_id, ordinal)) WITHOUT ROWID;
 CREATE INDEX document_articles_article ON document_articles(article_id);
-CREATE TABLE deleted (article_id TEXT PRIMARY KEY, at TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE deleted (
+    article_id TEXT PRIMARY KEY, at TEXT NOT NULL, sum INTEGER) WITHOUT ROWID;
 CREATE TABLE passages (
     id TEXT PRIMARY KEY, article_id TEXT NOT NULL REFERENCES articles(id) ON DELETE CASCADE,
-    paragraph INTEGER NOT NULL, start INTEGER NOT NULL, "end" INTEGER NOT NULL) WITHOUT ROWID;
+    paragraph INTEGER NOT NULL, start INTEGER NOT NULL, "end" INTEGER NOT NULL,
+    sum INTEGER) WITHOUT ROWID;
 CREATE INDEX passages_article ON passages(article_id);
 """
 _COLUMNS = "id, title, authors, affiliations, published, source, page, section, language, url, text"
@@ -133,11 +137,21 @@ class Corpus:
         self._all: list[sqlite3.Connection] = []
         self._guard = threading.Lock()
         with self._connection() as db:
+            if db.execute("PRAGMA user_version").fetchone()[0] != SCHEMA_VERSION:
+                self._up_to_date()
+
+    def _up_to_date(self) -> None:
+        """Make the tables, or bring those of an older format to this one, in one transaction."""
+        with self.transaction() as db:
             version = db.execute("PRAGMA user_version").fetchone()[0]
+            if version > SCHEMA_VERSION:
+                raise NewerFormat(self.path, version, SCHEMA_VERSION)
             if version == 0:
-                db.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version={SCHEMA_VERSION};COMMIT;")
-            elif version != SCHEMA_VERSION:
-                raise CorpusDamaged(path, f"its format is {version}, not {SCHEMA_VERSION}")
+                for statement in _SCHEMA.split(";"):
+                    db.execute(statement)
+            elif version == 1:
+                add_sums(db)
+            db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
@@ -151,6 +165,7 @@ class Corpus:
                 db.execute("PRAGMA journal_mode=WAL")
                 db.execute("PRAGMA synchronous=FULL")
                 db.execute("PRAGMA foreign_keys=ON")
+                register(db)
                 self._local.db = db
                 with self._guard:
                     self._all.append(db)
@@ -161,24 +176,26 @@ class Corpus:
             raise CorpusDamaged(self.path, str(error)) from error
 
     @contextmanager
-    def _write(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> Iterator[sqlite3.Connection]:
         """One transaction, or a part of `together`'s: all of it or nothing."""
         with self._connection() as db:
-            if db.in_transaction:
+            part = db.in_transaction
+            if part:
                 yield db
                 return
             db.execute("BEGIN IMMEDIATE")
             try:
                 yield db
+                db.execute("COMMIT")
             except BaseException:
-                db.execute("ROLLBACK")
+                if db.in_transaction:  # a full disk may have ended it already
+                    db.execute("ROLLBACK")
                 raise
-            db.execute("COMMIT")
 
     @contextmanager
     def together(self) -> Iterator[None]:
         """What this thread writes inside is one transaction: all of it or nothing."""
-        with self._write():
+        with self.transaction():
             yield
 
     def close(self) -> None:
@@ -210,7 +227,7 @@ class Corpus:
             now: ISO 8601 time.
             restore: bring back articles that had been deleted.
         """
-        with self._write() as db:
+        with self.transaction() as db:
             old = db.execute("SELECT id FROM documents WHERE uri = ?", (document.uri,)).fetchone()
             before = set(self._articles_of(db, old[0])) if old else set()
             if old:
@@ -220,8 +237,7 @@ class Corpus:
                 db.executemany("DELETE FROM deleted WHERE article_id = ?", [(i,) for i in wanted])
             kept_out = self._deleted_among(db, wanted)
             cursor = db.execute(
-                "INSERT INTO documents(uri, content_hash, format, encoding, text, added_at)"
-                " VALUES (?,?,?,?,?,?)",
+                insert("documents"),
                 (
                     document.uri,
                     document.content_hash,
@@ -233,7 +249,7 @@ class Corpus:
             )
             for ordinal, article in enumerate(articles):
                 db.execute(
-                    "INSERT INTO document_articles VALUES (?,?,?)",
+                    insert("document_articles"),
                     (cursor.lastrowid, ordinal, article.id),
                 )
                 if article.id not in kept_out:
@@ -248,8 +264,7 @@ class Corpus:
     def _insert_article(db: sqlite3.Connection, a: Article) -> None:
         dump = json.dumps
         db.execute(
-            f"INSERT OR IGNORE INTO articles({_COLUMNS}, blocks, paragraphs)"
-            " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            insert("articles", or_="OR IGNORE"),
             (
                 a.id,
                 a.title,
@@ -299,14 +314,14 @@ class Corpus:
         Raises:
             NotFound: there is no such article.
         """
-        with self._write() as db:
+        with self.transaction() as db:
             if not db.execute("DELETE FROM articles WHERE id = ?", (article_id,)).rowcount:
                 raise NotFound(article_id)
-            db.execute("INSERT OR REPLACE INTO deleted VALUES (?, ?)", (article_id, now))
+            db.execute(insert("deleted", or_="OR REPLACE"), (article_id, now))
 
     def forget(self, uris: Iterable[str]) -> None:
         """Drop documents, and the articles that no other holds; added again, they come back."""
-        with self._write() as db:
+        with self.transaction() as db:
             for uri in uris:
                 row = db.execute("SELECT id FROM documents WHERE uri = ?", (uri,)).fetchone()
                 if row:
@@ -316,11 +331,11 @@ class Corpus:
 
     def put_passages(self, passages: Sequence[Passage]) -> None:
         """Hold the passages of articles, in place of those that they had before."""
-        with self._write() as db:
+        with self.transaction() as db:
             articles = {(p.article_id,) for p in passages}
             db.executemany("DELETE FROM passages WHERE article_id = ?", articles)
             db.executemany(
-                "INSERT INTO passages VALUES (?,?,?,?,?)",
+                insert("passages"),
                 [(p.id, p.article_id, p.paragraph, p.span.start, p.span.end) for p in passages],
             )
 
@@ -545,10 +560,9 @@ class Corpus:
             }
 
     def check(self) -> list[str]:
-        """What SQLite's own integrity check finds; empty is good."""
-        with self._connection() as db:
-            found = [r[0] for r in db.execute("PRAGMA integrity_check(20)")]
-        return [] if found == ["ok"] else found
+        """What is not as it was written: pages, rows by their checksums, links; empty is good."""
+        with self._connection():
+            return damaged(self.path)
 
 
 def _conditions(filters: Filters) -> tuple[str, list[object]]:

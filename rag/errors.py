@@ -9,6 +9,7 @@
     ├── ArchiveBusy            another process is writing (retryable)
     ├── IndexDamaged           a file of the index is missing or changed
     ├── CorpusDamaged          the SQLite file cannot be read
+    │   └── NewerFormat        a newer Wenju wrote it
     ├── FeedbackDamaged        the file of readers' verdicts cannot be read
     ├── IndexUnwritable        a file of the index cannot be written (retryable)
     ├── HomeUnusable           the home folder cannot be made, read or written
@@ -46,6 +47,7 @@ __all__ = [
     "IndexUnwritable",
     "ModelMismatch",
     "ModelUnavailable",
+    "NewerFormat",
     "NotFound",
     "TokenizerMismatch",
     "UnreadableFile",
@@ -90,8 +92,20 @@ class CorpusDamaged(WenjuError):
         self.path = path
         self.reason = reason
         super().__init__(
-            f"The corpus {path} cannot be read ({reason}); put back a backup of it, "
-            "or move it away and add the articles again."
+            f"The corpus {path} cannot be read ({reason}); put back a backup (`wenju restore`), "
+            "or run `wenju doctor --repair`, which saves what can be read and names the rest."
+        )
+
+
+class NewerFormat(CorpusDamaged):
+    """The corpus was written by a newer Wenju, and is as it should be."""
+
+    def __init__(self, path: Path, found: int, known: int) -> None:
+        super().__init__(path, f"format {found}")
+        self.found, self.known = found, known
+        self.args = (
+            f"The corpus {path} has format {found}, which a newer Wenju wrote; this one knows "
+            f"formats up to {known}: install the newer one again, or restore an older backup.",
         )
 
 

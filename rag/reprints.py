@@ -9,6 +9,7 @@ is a cache, and `sync` mends whatever it lacks.
 
 from __future__ import annotations
 
+import logging
 import re
 import sqlite3
 import threading
@@ -49,6 +50,13 @@ CREATE INDEX IF NOT EXISTS bands_article ON bands(article_id);
 """
 
 
+logger = logging.getLogger(__name__)
+
+
+class _Damaged(Exception):
+    """The file is no sound database."""
+
+
 class Reprints:
     """Which articles have near-identical texts. Threads may share one."""
 
@@ -60,12 +68,58 @@ class Reprints:
     def sync(self, corpus: Corpus) -> int:
         """Hold just the corpus's articles; the caller has the writer lock.
 
+        A file that is damaged is made anew.
+
         Returns:
             How many articles were added.
 
         Raises:
             HomeUnusable: the file cannot be read or written.
         """
+        try:
+            return self._synced(corpus)
+        except _Damaged as error:
+            logger.warning("reprints_damaged", extra={"reason": str(error)})
+            self.forget()
+            return self._synced(corpus)
+
+    def forget(self) -> None:
+        """Remove the file: the next `sync` makes it anew. The caller has the writer lock."""
+        for ending in ("", "-wal", "-shm"):
+            self._path.with_name(self._path.name + ending).unlink(missing_ok=True)
+
+    def check(self, corpus: Corpus) -> list[str]:
+        """What is not as it was written; empty is good.
+
+        Signatures are compared with the keys made of them, families and ids with the articles.
+        """
+        if not self._path.exists():
+            return []
+        wanted, held = corpus.ids(), set()
+        families: set[str] = set()
+        wrong = 0
+        try:
+            with self._opened() as db:
+                sound = [row[0] for row in db.execute("PRAGMA integrity_check(20)")]
+                bands: dict[str, set[bytes]] = {}
+                for band, key in db.execute("SELECT band, article_id FROM bands"):
+                    bands.setdefault(key, set()).add(band)
+                for key, family, kept in db.execute("SELECT id, family, signature FROM articles"):
+                    held.add(key)
+                    families.add(family)
+                    mine = None if kept is None else np.frombuffer(kept, np.uint64)
+                    keys = set() if mine is None else set(_keys(mine))
+                    wrong += keys != bands.pop(key, set())
+        except (_Damaged, HomeUnusable, ValueError, TypeError) as error:
+            return [f"reprints.sqlite cannot be read ({error})"]
+        found = [] if sound == ["ok"] else sound
+        if wrong or bands:
+            found.append(f"reprints.sqlite: {wrong + len(bands)} signatures changed since written")
+        if unknown := len((held | families) - wanted):
+            found.append(f"reprints.sqlite: {unknown} articles that the corpus does not hold")
+        return found
+
+    def _synced(self, corpus: Corpus) -> int:
         wanted = corpus.ids()
         with self._opened() as db:
             held = {row[0] for row in db.execute("SELECT id FROM articles")}
@@ -88,6 +142,13 @@ class Reprints:
         """
         if not self._path.exists() or not ids:
             return {}
+        try:
+            return self._families(ids)
+        except _Damaged as error:  # a reader only shows more; the next writer makes it anew
+            logger.warning("reprints_damaged", extra={"reason": str(error)})
+            return {}
+
+    def _families(self, ids: Sequence[str]) -> dict[str, str]:
         marks = ",".join("?" * len(ids))
         with self._opened() as db:
             rows = db.execute(
@@ -115,6 +176,10 @@ class Reprints:
             self._threads.db = None
             if db is not None:
                 db.close()
+            if isinstance(error, sqlite3.DatabaseError) and not isinstance(
+                error, sqlite3.OperationalError
+            ):
+                raise _Damaged(str(error)) from error
             if isinstance(error, sqlite3.Error):
                 raise HomeUnusable(self._path.parent, str(error)) from error
             raise
@@ -140,8 +205,7 @@ def _add(db: sqlite3.Connection, article: Article) -> None:
     if mine is None:
         db.execute("INSERT INTO articles VALUES (?,?,NULL)", (article.id, article.id))
         return
-    bands = [bytes([n]) + band.tobytes() for n, band in enumerate(np.split(mine, _BANDS))]
-    keys = [zlib.crc32(band).to_bytes(4, "big") + band[:1] for band in bands]
+    keys = _keys(mine)
     marks = ",".join("?" * len(keys))
     near = db.execute(
         "SELECT id, family, signature FROM articles WHERE id IN"  # noqa: S608  only marks
@@ -155,6 +219,16 @@ def _add(db: sqlite3.Connection, article: Article) -> None:
             family, best = other, alike
     db.execute("INSERT INTO articles VALUES (?,?,?)", (article.id, family, mine.tobytes()))
     db.executemany("INSERT OR IGNORE INTO bands VALUES (?,?)", [(k, article.id) for k in keys])
+
+
+def _keys(signature: NDArray[np.uint64]) -> list[bytes]:
+    """The keys of a signature's bands.
+
+    Raises:
+        ValueError: it is no signature.
+    """
+    bands = [bytes([n]) + band.tobytes() for n, band in enumerate(np.split(signature, _BANDS))]
+    return [zlib.crc32(band).to_bytes(4, "big") + band[:1] for band in bands]
 
 
 def folded(evidence: Sequence[Evidence], families: Mapping[str, str], top_k: int) -> list[Evidence]:

@@ -1,9 +1,16 @@
 """Short forms of `make torture`: the whole archive killed and failed, corpus and index together."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
-from eval import torture_kills
+import pytest
+
+from eval import torture_damage, torture_kills
 from eval.torture_archive import KINDS, Expected, change, numbers, opened, problems, text_of
+from rag.checksums import TABLES, row_sum
+from rag.corpus import Corpus
+from rag.errors import NewerFormat
 
 
 def test_killed_writers_of_an_archive_lose_nothing_that_was_acknowledged(
@@ -44,3 +51,34 @@ def test_what_is_lost_is_noticed(tmp_path: Path, cache: Path) -> None:
         pipeline.store.commit(remove_groups=[held[1]], model=pipeline.encoder().fingerprint)
     found = problems(home, cache, Expected(frozenset({1, 2, 3})), [1])
     assert found == ["lost by the index: 1", "not answered: 1"]
+
+
+def test_flipped_bits_are_found_named_and_mended(tmp_path: Path, cache: Path) -> None:
+    found = torture_damage.damage(tmp_path, cache, flips=4, seed=5, files=2)
+    assert found["problems"] == []
+    assert sum(found["flips"].values()) == found["found"] + found["harmless"] == 14
+
+
+def test_an_older_corpus_is_brought_up_to_date_and_a_newer_one_refused(tmp_path: Path) -> None:
+    path = tmp_path / "corpus.sqlite"
+    Corpus(path).close()
+    with closing(sqlite3.connect(path)) as db:
+        for table in TABLES:
+            db.execute(f"ALTER TABLE {table} DROP COLUMN sum")
+        db.execute("INSERT INTO deleted VALUES ('0123', '2026-11-22')")
+        db.execute("PRAGMA user_version = 1")
+        db.commit()
+    corpus = Corpus(path)
+    assert corpus.check() == []
+    assert corpus.stats()["deleted"] == 1
+    corpus.close()
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("SELECT sum FROM deleted").fetchone() == (row_sum("0123", "2026-11-22"),)
+        db.execute("UPDATE deleted SET at = '2026-11-23'")
+        db.commit()
+    assert corpus.check() == ["deleted: 0123 changed since written"]
+    corpus.close()
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA user_version = 99")
+    with pytest.raises(NewerFormat, match="install the newer one"):
+        Corpus(path)
