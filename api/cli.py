@@ -40,7 +40,7 @@ def main() -> None:
     try:
         status = app(arguments, standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
-        _fail("interrupted; what was done so far is kept", 1)
+        _fail("interrupted; what was done so far is kept, run it again to go on", 1)
     except typer.Exit as done:
         sys.exit(done.exit_code)
     except BrokenPipeError:

@@ -23,7 +23,9 @@ from rag.corpus import Corpus
 from rag.errors import ArchiveBusy, HomeUnusable, UnreadableFile
 from rag.indexing import Progress
 from rag.intake import NO_TEXT, Intake, few, notices_of, now
+from rag.progress import Steps
 from rag.readers import folders
+from rag.readers.ahead import Ahead
 from rag.reprints import Reprints
 from rag.types import Article, FileReport
 
@@ -186,14 +188,24 @@ class Archive:
         intake: Intake,
         progress: Progress | None,
     ) -> Iterator[FileReport]:
-        """Read files; a report of each."""
-        for number, path in enumerate(files, 1):
+        """Read files, the next ones ahead; a report of each."""
+        held: dict[Path, FileReport] = {}
+
+        def wanted(path: Path) -> bool:
             digest = readers.parsed_digest(path)
-            held = intake.held(str(path), digest) if digest else None
-            found = readers.read_every(path, fields)
-            yield held or intake.put_file(str(path), found, whole=digest is not None)
-            if progress:
-                progress("read", number, len(files))
+            known = intake.held(str(path), digest) if digest else None
+            if known:
+                held[path] = known
+            return known is None
+
+        steps = Steps(files, progress)
+        with Ahead(fields) as ahead:
+            for path, found in ahead.files(files, wanted, steps.at):
+                if found is None:
+                    yield held.pop(path)
+                else:
+                    yield intake.put_file(str(path), found, whole=readers.is_parsed(path))
+                steps.done()
 
     def add_upload(
         self, name: str, data: bytes, *, kind: str | None = None, restore: bool = False

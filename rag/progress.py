@@ -3,14 +3,55 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rag.indexing import Progress
 
-_STEPS = {"read": "Reading", "encode": "Encoding"}
+_STEPS = {"read": "Reading files", "bytes": "Reading, KiB", "encode": "Encoding articles"}
+_OFTEN = 1 << 20  # bytes between two reports
+
+
+class Steps:
+    """How far the reading of files has come, in files and in bytes.
+
+    Args:
+        files: to be read, in order.
+        progress: told of it, or None.
+    """
+
+    def __init__(self, files: Sequence[Path], progress: Progress | None) -> None:
+        self._progress = progress
+        self._sizes = [_size(path) for path in files] if progress else []
+        self._files = self._before = self._told = 0
+
+    def at(self, place: int) -> None:
+        """So many bytes of the present file have been read."""
+        if self._progress and self._before + place >= self._told + _OFTEN:
+            self._tell(self._before + place)
+
+    def done(self) -> None:
+        """A file has been read."""
+        if self._progress:
+            self._before += self._sizes[self._files]
+            self._files += 1
+            self._progress("read", self._files, len(self._sizes))
+            self._tell(self._before)
+
+    def _tell(self, place: int) -> None:
+        self._told = place
+        if self._progress:
+            self._progress("bytes", place // 1024, sum(self._sizes) // 1024)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except (OSError, ValueError):
+        return 0  # reading it will tell why
 
 
 @contextmanager

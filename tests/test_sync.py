@@ -12,8 +12,11 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from fakes import HashingEncoder
 
-from rag.errors import BadInput
+from rag.errors import BadInput, UnreadableFile
+from rag.progress import Steps
+from rag.readers.ahead import Ahead
 from rag.watching import settled
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -142,6 +145,128 @@ def test_a_parsed_file_that_has_not_changed_is_not_parsed_again(pipeline, folder
     again = {r.uri: r for r in pipeline.archive.follow(folder)}
     page = str(folder / "p.html")
     assert (again[page].outcome, again[page].articles) == ("unchanged", added[page].articles)
+
+
+# Stopped and gone on; in bounded memory
+
+
+def lines(count: int, size: int = 1) -> str:
+    return "".join(
+        json.dumps({"title": f"第{n}条", "text": f"{n}号。{THIRD * size}"}) + "\n"
+        for n in range(count)
+    )
+
+
+def test_a_stopped_run_keeps_what_is_done_and_the_next_goes_on(make_pipeline, tmp_path):
+    path = tmp_path / "many.jsonl"
+    path.write_text(lines(1300))
+    encoder = HashingEncoder()
+    pipeline = make_pipeline(encoder=encoder)
+
+    def stop(step: str, done: int, total: int) -> None:
+        if step == "encode" and done >= 400:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.add([path], progress=stop)
+    held = pipeline.corpus.stats()["documents"]
+    assert held == 1000
+    before = len(encoder.encoded)
+    assert before
+    (report,) = pipeline.add([path])
+    assert (report.outcome, len(report.articles)) == ("added", 1300)
+    assert pipeline.corpus.stats()["documents"] == pipeline.snapshot().size == 1300
+    assert len(encoder.encoded) == len(set(encoder.encoded))
+    (again,) = pipeline.add([path])
+    assert (again.outcome, len(again.articles)) == ("unchanged", 1300)
+
+
+def test_the_way_through_a_file_is_told(tmp_path):
+    paths = [tmp_path / "a.jsonl", tmp_path / "b.txt"]
+    paths[0].write_text(lines(40, size=600))
+    paths[1].write_text(FIRST)
+    told: list[tuple[str, int, int]] = []
+    steps = Steps(paths, lambda *step: told.append(step))
+    with Ahead() as ahead:
+        for _, found in ahead.files(paths, at=steps.at):
+            assert found is not None
+            assert list(found)
+            steps.done()
+    total = sum(p.stat().st_size for p in paths) // 1024
+    assert total > 3000
+    read = [done for step, done, of in told if step == "bytes" and of == total]
+    assert len(read) > 3
+    assert read == sorted(read)
+    assert read[-1] == total
+    assert [t for t in told if t[0] == "read"] == [("read", 1, 2), ("read", 2, 2)]
+
+
+MEMORY = """
+import resource, sys
+from pathlib import Path
+from rag import readers
+from rag.corpus import Corpus
+from rag.intake import Intake
+
+def add(path):
+    report = Intake(corpus).put_file(path, readers.read_every(Path(path)))
+    return len(report.articles) + report.more, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+corpus = Corpus(Path(sys.argv[1]))
+small, before = add(sys.argv[2])
+large, after = add(sys.argv[3])
+corpus.close()
+print(small, large, after - before)
+"""
+
+
+def test_a_long_file_takes_no_more_memory_than_a_short_one(tmp_path):
+    small, large = tmp_path / "small.jsonl", tmp_path / "large.jsonl"
+    small.write_text(lines(100, size=220))
+    large.write_text(lines(1100, size=220))
+    assert large.stat().st_size > 20_000_000
+    command = [sys.executable, "-c", MEMORY, tmp_path / "corpus.sqlite", small, large]
+    said = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    first, second, grown = map(int, said.split())
+    assert (first, second) == (100, 1100)
+    assert grown < 16 * 1024  # KiB, of a file of 20 MB more
+
+
+def test_parsed_files_are_read_ahead_in_their_order(tmp_path):
+    paths = []
+    for number in range(9):
+        path = tmp_path / f"{number}.{'html' if number % 3 else 'txt'}"
+        path.write_text(f"<h1>{number}</h1><p>{FIRST}</p>" if number % 3 else FIRST)
+        paths.append(path)
+    paths[4].write_bytes(b"")
+    with Ahead() as ahead:
+        found = ahead.files(paths, wanted=lambda path: path != paths[7])
+        told = []
+        for path, documents in found:
+            try:
+                told.append((path, None if documents is None else [d.uri for d in documents]))
+            except UnreadableFile as error:
+                told.append((path, error.reason))
+    assert [path for path, _ in told] == paths
+    assert told[4][1] == "is empty; nothing was added"
+    assert told[7][1] is None
+    assert all(said == [str(p)] for n, (p, said) in enumerate(told) if n not in (4, 7))
+
+
+def test_leaving_ends_what_is_being_parsed(tmp_path):
+    slow = tmp_path / "slow.html"
+    slow.write_text("<div>" * 400_000)
+    since = time.monotonic()
+
+    def stopped() -> None:
+        with Ahead() as ahead:
+            next(ahead.files([slow, slow, slow, slow]))
+            time.sleep(0.5)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped()
+    assert time.monotonic() - since < 20
 
 
 # Watching

@@ -12,7 +12,7 @@ import atexit
 import hashlib
 import io
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -27,21 +27,26 @@ from rag.readers.markdown import markdown_pieces
 from rag.readers.matter import front_matter
 from rag.readers.parsers import SUFFIXES as _PARSED
 from rag.readers.text import text_pieces
-from rag.readers.worker import Worker
+from rag.readers.worker import Workers
 from rag.types import Document
 
 __all__ = [
     "MAX_BYTES",
+    "MOST_PROCESSES",
     "SUFFIXES",
     "find_files",
+    "is_parsed",
     "parsed_digest",
     "read_bytes",
     "read_every",
     "read_path",
     "read_upload",
+    "stop_parsing",
 ]
 
 MAX_BYTES = 32 * 1024 * 1024
+MOST_PROCESSES = 4
+"""Processes that parse at one time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +56,13 @@ class _Given:
     Attributes:
         fields: the names that its records give to "title", "text" and other keys.
         path: where it lies on disk; None for an upload and for a ZIP's member.
+        at: told the place, in bytes, that has been reached in it.
         within: whether a sitemap led to it; another sitemap is not followed then.
     """
 
     fields: Mapping[str, str] | None
     path: Path | None = None
+    at: Callable[[int], None] | None = None
     within: bool = False
 
 
@@ -88,7 +95,9 @@ def read_bytes(name: str, data: bytes) -> Document:
 
 
 def read_every(
-    path: Path, fields: Mapping[str, str] | None = None
+    path: Path,
+    fields: Mapping[str, str] | None = None,
+    at: Callable[[int], None] | None = None,
 ) -> Iterator[Document | UnreadableFile]:
     """Read a file that may hold several documents: records, news one a line, a ZIP.
 
@@ -97,6 +106,7 @@ def read_every(
     Args:
         path: the file.
         fields: the names that records give to "title", "text" and other keys of metadata.
+        at: told the place, in bytes, that has been reached in the file.
 
     Yields:
         Its documents, in order; for a record, a member or a page of it that cannot be read, why.
@@ -104,7 +114,7 @@ def read_every(
     Raises:
         UnreadableFile: see `read_path`.
     """
-    yield from _file(path, _Given(fields))
+    yield from _file(path, _Given(fields, at=at))
 
 
 def _file(path: Path, given: _Given) -> Iterator[Document | UnreadableFile]:
@@ -117,7 +127,11 @@ def _file(path: Path, given: _Given) -> Iterator[Document | UnreadableFile]:
         if not stat.S_ISREG(found.st_mode):
             raise UnreadableFile(path, "is not a regular file; copy its content into one")
         with resolved.open("rb") as file:
-            yield from _documents(str(resolved), file, found.st_size, replace(given, path=resolved))
+            inside = replace(given, path=resolved)
+            for document in _documents(str(resolved), file, found.st_size, inside):
+                if given.at:
+                    given.at(file.tell())
+                yield document
     except FileNotFoundError as error:
         raise UnreadableFile(path, "does not exist; check the path") from error
     except PermissionError as error:
@@ -129,13 +143,18 @@ def _file(path: Path, given: _Given) -> Iterator[Document | UnreadableFile]:
         raise UnreadableFile(path, f"is no usable path ({error}); check it") from error
 
 
+def is_parsed(path: Path) -> bool:
+    """Whether a file is parsed at once, in another process."""
+    return path.suffix.lower() in _PARSED
+
+
 def parsed_digest(path: Path) -> str | None:
     """SHA-256, hexadecimal, of a file that is parsed at once; None for one that is not.
 
     It is the `content_hash` of all that is read from the file, and known before it is parsed,
     which takes a scan twenty seconds a page.
     """
-    if path.suffix.lower() not in _PARSED:
+    if not is_parsed(path):
         return None
     try:
         with path.open("rb") as file:
@@ -207,7 +226,7 @@ def _whole(
         yield from records.read_json(name, data, given.fields)
     elif suffix in _PARSED:
         digest = hashlib.sha256(data).hexdigest()
-        for extract in _worker().extract(_PARSED[suffix], name, data):
+        for extract in _workers().extract(_PARSED[suffix], name, data):
             try:
                 if extract.format == feeds.SITEMAP:
                     yield from _named(name, extract, given)
@@ -232,7 +251,7 @@ def _named(name: str, sitemap: Extract, given: _Given) -> Iterator[Document | Un
         if path.suffix.lower() not in SUFFIXES:
             continue
         try:
-            for found in _file(path, replace(given, path=None, within=True)):
+            for found in _file(path, replace(given, path=None, at=None, within=True)):
                 if told and isinstance(found, Document):
                     yield with_notice(found, told)
                     told = ""
@@ -290,12 +309,17 @@ def _only(name: Path | str, found: Iterator[Document | UnreadableFile]) -> Docum
     return first
 
 
+def stop_parsing() -> None:
+    """End what is being parsed in other processes; the files count as broken."""
+    _workers().kill()
+
+
 @cache
-def _worker() -> Worker:
-    """The process that parses; one for all threads, ended with this one."""
-    worker = Worker()
-    atexit.register(worker.close)
-    return worker
+def _workers() -> Workers:
+    """The processes that parse, for all threads, ended with this one."""
+    workers = Workers(MOST_PROCESSES)
+    atexit.register(workers.close)
+    return workers
 
 
 def _known(path: Path) -> None:

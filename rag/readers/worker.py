@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 import select
 import subprocess
 import sys
@@ -81,6 +82,12 @@ class Worker:
         with self._guard:
             self._stop()
 
+    def kill(self) -> None:
+        """End the child in the middle of its work; the next file gets another."""
+        child = self._child
+        if child is not None:
+            child.kill()
+
     def _stop(self) -> None:
         child, self._child, self._read = self._child, None, 0
         if child is not None:
@@ -109,6 +116,38 @@ class Worker:
         if not isinstance(reply, dict):
             raise ValueError("no reply")
         return reply
+
+
+class Workers:
+    """Some workers, started as they are needed. Threads may share them.
+
+    Args:
+        most: children at one time; who comes when all are at work waits.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._workers = [Worker() for _ in range(most)]
+        self._free: queue.LifoQueue[Worker] = queue.LifoQueue()
+        for worker in self._workers:
+            self._free.put(worker)
+
+    def extract(self, parser: str, name: str, data: bytes) -> list[Extract]:
+        """See `Worker.extract`."""
+        worker = self._free.get()
+        try:
+            return worker.extract(parser, name, data)
+        finally:
+            self._free.put(worker)
+
+    def close(self) -> None:
+        """End the children that wait for work."""
+        for worker in self._workers:
+            worker.close()
+
+    def kill(self) -> None:
+        """End the children, at work or not: who waits for one is told that it broke."""
+        for worker in self._workers:
+            worker.kill()
 
 
 def _send(give: IO[bytes], request: dict[str, Any], data: bytes) -> None:
