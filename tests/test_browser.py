@@ -207,6 +207,7 @@ def test_by_keyboard_alone_a_chip_shows_its_card_and_opens_the_article(
     page.keyboard.press("Escape")
     expect(page.locator("#reader")).to_be_hidden()
     expect(second).to_be_focused()
+    expect(page.get_by_role("tooltip")).to_be_hidden()  # it was read, and would cover the page
 
 
 def test_the_article_opens_beside_with_exactly_the_quote_marked(

@@ -8,6 +8,8 @@ const card = el("div", { id: "card", role: "tooltip", class: "card", hidden: tru
 let leaving;
 /** @type {HTMLElement | null} */
 let owner = null;
+/** Whether a focus is on its way that shows no card. */
+let quiet = false;
 
 /** Puts the card into the page. */
 export function mountCard() {
@@ -49,10 +51,20 @@ export function attachCard(anchor, content) {
   });
   anchor.addEventListener("pointerleave", hideSoon);
   anchor.addEventListener("focus", () => {
-    if (anchor.matches(":focus-visible")) show();
+    if (!quiet && anchor.matches(":focus-visible")) show();
   });
   anchor.addEventListener("blur", hide);
   anchor.addEventListener("click", hide);
+}
+
+/**
+ * Gives the focus back to where it was; its card, which was read before, stays away.
+ * @param {HTMLElement} node
+ */
+export function focusAgain(node) {
+  quiet = true;
+  node.focus({ preventScroll: true });
+  quiet = false;
 }
 
 /**

@@ -7,7 +7,15 @@ import { toldInChinese } from "./told.js";
 /** @typedef {{code: string, message: string, requestId?: string, status?: number}} Fault */
 
 /** Codes whose words say all that the server's do. */
-const COMPLETE = ["internal", "overloaded", "archive_busy", "not_found"];
+const COMPLETE = [
+  "internal",
+  "overloaded",
+  "archive_busy",
+  "not_found",
+  "unauthorized",
+  "forbidden",
+  "rate_limited",
+];
 
 /**
  * What happened and what to do, in one sentence.

@@ -150,7 +150,7 @@ async function tellState() {
     place.textContent = t("archive.count", { n: total });
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
-    place.textContent = t("welcome.down");
+    place.textContent = t(error.status === 401 ? "key.title" : "welcome.down");
   }
 }
 

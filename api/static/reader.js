@@ -1,6 +1,6 @@
 // @ts-check
 /** The article beside the answer, with its cited words marked. */
-import { attachCard } from "./card.js";
+import { attachCard, focusAgain } from "./card.js";
 import { el, fill, icon, reveal, safeHref } from "./dom.js";
 import { errorNote } from "./faults.js";
 import { date, pageName, paragraphName, quoted, reasonWords, t } from "./i18n.js";
@@ -73,7 +73,7 @@ export class Reader {
     this.shown = null;
     this.root.hidden = true;
     this.root.replaceChildren();
-    if (this.from?.isConnected) this.from.focus({ preventScroll: true });
+    if (this.from?.isConnected) focusAgain(this.from);
     this.from = null;
   }
 

@@ -398,10 +398,10 @@ export const en = {
 
   "article.untitled": "Untitled",
   "article.head": "title and byline",
-  "article.paragraph": "paragraph {n}",
+  "article.paragraph": "paragraph {n}",
   "article.paragraphs": "{n} paragraphs",
   "article.paragraphs.one": "1 paragraph",
-  "article.page": "page {page}",
+  "article.page": "page {page}",
   "article.quoted": "“{title}”",
   "article.undated": "no date",
   "article.unsourced": "source unknown",
