@@ -119,6 +119,15 @@ def _file_range(file: str) -> tuple[str, ...]:
     return file, f"{file}#", f"{file}$", f"{file}!/", f"{file}!0"
 
 
+def _file(path: Path) -> tuple[int, int] | None:
+    """Which file stands at a path now."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def _marks(values: Sequence[object]) -> str:
     return ",".join("?" * len(values))
 
@@ -158,6 +167,9 @@ class Corpus:
         """This thread's connection; SQLite's errors become ours."""
         try:
             db = getattr(self._local, "db", None)
+            if db is not None and not db.in_transaction and self._local.file != _file(self.path):
+                self._drop(db)  # a backup was put in its place
+                db = None
             if db is None:
                 db = sqlite3.connect(
                     self.path, timeout=30, isolation_level=None, check_same_thread=False
@@ -166,7 +178,7 @@ class Corpus:
                 db.execute("PRAGMA synchronous=FULL")
                 db.execute("PRAGMA foreign_keys=ON")
                 register(db)
-                self._local.db = db
+                self._local.db, self._local.file = db, _file(self.path)
                 with self._guard:
                     self._all.append(db)
             yield db
@@ -174,6 +186,11 @@ class Corpus:
             raise HomeUnusable(self.path.parent, str(error)) from error
         except sqlite3.DatabaseError as error:
             raise CorpusDamaged(self.path, str(error)) from error
+
+    def _drop(self, db: sqlite3.Connection) -> None:
+        with self._guard:
+            self._all.remove(db)
+        db.close()
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

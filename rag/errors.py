@@ -4,6 +4,7 @@
     ├── BadInput               what the caller gave cannot be used
     │   ├── BadQuestion        empty, or longer than the limit
     │   ├── BadFilter          an unknown filter field, or a value that cannot be read
+    │   ├── BackupUnusable     a file that is no backup, or a home that is not to be replaced
     │   └── UnreadableFile     a file that gives no article: missing, empty, binary, too large …
     ├── NotFound               no article with that id
     ├── ArchiveBusy            another process is writing (retryable)
@@ -37,6 +38,7 @@ from index.errors import (
 
 __all__ = [
     "ArchiveBusy",
+    "BackupUnusable",
     "BadFilter",
     "BadInput",
     "BadQuestion",
@@ -61,6 +63,15 @@ class BadQuestion(BadInput):
 
 class BadFilter(BadInput):
     """A search filter names an unknown field or holds a value that cannot be read."""
+
+
+class BackupUnusable(BadInput):
+    """A backup cannot be made of this, or put back from or to it."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(f"{path}: {reason}.")
 
 
 class UnreadableFile(BadInput):
