@@ -10,6 +10,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -522,7 +523,11 @@ def test_a_page_is_looked_at_added_asked_and_deleted(
             listed.get_by_role("button").click()
         page.locator(".toast").get_by_role("button", name=say("close")).click()
     expect(page.locator(".count")).to_have_text(say("archive.count", n=before["articles"]))
-    assert fetch(f"{address}/readyz")["articles"] == before["articles"]
+    deadline = time.monotonic() + 30  # the list is ahead of the server
+    while fetch(f"{address}/readyz")["articles"] != before["articles"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert fetch(f"{address}/readyz")["passages"] == before["passages"]
 
 
 # --- readers without a mouse, and writers with bad intentions --------------------------------
@@ -634,3 +639,30 @@ def test_a_hostile_article_stays_text(browsing: Browsing, address: str, language
     gone = urllib.request.Request(f"{address}/v1/articles/{name}", method="DELETE")  # noqa: S310
     with urllib.request.urlopen(gone, timeout=60) as response:  # noqa: S310 our own server
         assert json.load(response) == {"deleted": name}
+
+
+# --- last, since it fills the archive ---------------------------------------------------------
+
+
+def test_of_a_file_with_many_articles_some_are_listed_and_all_counted(
+    browsing: Browsing, address: str
+) -> None:
+    page = browsing.open(f"{address}/#archive", language="en")
+    say = words(page)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    lines = [
+        json.dumps({"title": f"Ledger {n}", "text": f"Entry {n} of the harbour ledger was kept."})
+        for n in range(25)
+    ]
+    file = {"name": "many.jsonl", "mimeType": "text/plain", "buffer": "\n".join(lines).encode()}
+    page.locator("#files").set_input_files([file])
+    row = page.locator(".upload-row")
+    for key, state in (("upload.accept", "upload.preview"), (None, "upload.added")):
+        expect(row.get_by_text(say(state))).to_be_visible(timeout=60_000)
+        expect(row.get_by_text(say("upload.articles", n=25))).to_be_visible()
+        expect(row.locator(".upload-articles > li")).to_have_count(20)
+        expect(row.get_by_text(say("upload.rest", n=5))).to_be_visible()
+        if key:
+            page.get_by_role("button", name=say(key)).click()
+    assert sum(bool(re.search("/v1/articles/", url)) for url in asked) == 20

@@ -199,6 +199,15 @@ def test_every_reason_for_a_joint_has_chinese_words(page: Page) -> None:
     assert call(page, "i18n", body, ["字号与栏宽相同"]) == ["字号与栏宽相同"]
 
 
+NAMES = r"Wenju|JSON|wenju \w+(?: \w+)?|--\w+|Enter|Shift|Markdown|GB/T|PDF|Word|English|EN"
+
+
+def test_nothing_in_the_chinese_interface_is_english(page: Page) -> None:
+    for key, said in call(page, "words", "return m.zh;", None).items():
+        rest = re.sub(rf"\{{\w+\}}|{NAMES}", "", said)
+        assert not re.search("[A-Za-z]", rest), key
+
+
 CODES = {code for _, _, code in _STATUS} | set(_HTTP_CODES.values()) | set(REFUSALS)
 CODES |= {"internal", "invalid_request", "http_error"}
 

@@ -6,6 +6,9 @@ import { imprint, paragraphName, quoted, t } from "./i18n.js";
 import { Failure, json, upload } from "./net.js";
 import { address } from "./references.js";
 
+/** So many articles of a file are listed; a file may hold thousands. */
+const LISTED = 20;
+
 /** The drop zone and a row for each file. Files are sent one after another. */
 export class UploadBox {
   /** @param {{open: (article: any, place: any) => void, onAdded: () => void}} app */
@@ -168,8 +171,9 @@ export class UploadBox {
     this.tellWaiting();
     this.draw(state, () => [
       el("p", { class: "upload-outcome", "data-outcome": "preview" }, t("upload.preview")),
-      ...summary(report.articles, report.notices),
-      el("ol", { class: "upload-articles" }, ...report.articles.map(readArticle)),
+      ...summary(report.articles, report.articles.length, report.notices),
+      el("ol", { class: "upload-articles" }, ...report.articles.slice(0, LISTED).map(readArticle)),
+      rest(report.articles.length),
       el(
         "div",
         { class: "upload-choice" },
@@ -193,10 +197,11 @@ export class UploadBox {
       ? report.outcome
       : "failed";
     const articles = await Promise.all(
-      report.articles.map((/** @type {string} */ id) =>
-        json(`/v1/articles/${encodeURIComponent(id)}`),
-      ),
+      report.articles
+        .slice(0, LISTED)
+        .map((/** @type {string} */ id) => json(`/v1/articles/${encodeURIComponent(id)}`)),
     );
+    const total = report.articles.length + (report.more_articles ?? 0);
     const read = articles.map((a) => ({
       ...a,
       joints: a.blocks.flatMap((/** @type {any} */ b) => b.joints),
@@ -204,7 +209,7 @@ export class UploadBox {
     this.draw(state, () => [
       el("p", { class: "upload-outcome", "data-outcome": outcome }, t(`upload.${outcome}`)),
       report.reason && fileNote(report.reason),
-      ...summary(read, report.notices),
+      ...summary(read, total, report.notices),
       read.length > 0 &&
         el(
           "ul",
@@ -213,6 +218,7 @@ export class UploadBox {
             el("li", null, el("a", { href: address(a.id, null), "data-article": a.id }, quoted(a))),
           ),
         ),
+      rest(total),
     ]);
   }
 }
@@ -220,17 +226,25 @@ export class UploadBox {
 /**
  * How many articles and closed column breaks, the least sure of these, and what the reader noticed.
  * @param {any[]} articles each with its `joints`
+ * @param {number} total of the file; the joints are counted only where all its articles are here
  * @param {string[]} notices
  */
-function summary(articles, notices) {
+function summary(articles, total, notices) {
   const joints = articles.flatMap((a) => a.joints);
   const percent = Math.round(Math.min(1, ...joints.map((j) => j.confidence)) * 100);
   const facts = [
-    articles.length > 0 && t("upload.articles", { n: articles.length }),
-    joints.length > 0 && t("upload.joints", { n: joints.length, percent }),
+    total > 0 && t("upload.articles", { n: total }),
+    joints.length > 0 &&
+      articles.length === total &&
+      t("upload.joints", { n: joints.length, percent }),
   ].filter(Boolean);
   const counted = facts.length > 0 ? [el("p", { class: "aside" }, facts.join(" · "))] : [];
   return [...counted, ...notices.map(fileNote)];
+}
+
+/** How many articles are not listed. @param {number} total */
+function rest(total) {
+  return total > LISTED && el("p", { class: "aside" }, t("upload.rest", { n: total - LISTED }));
 }
 
 /**
