@@ -21,12 +21,13 @@ from api import archive as archive_routes
 from api import feedback as feedback_routes
 from api import openai
 from api.access import Access
+from api.admission import ClientGone, Gate, Overloaded
 from api.keys import KeysDamaged, KeyStore
 from api.metrics import Metrics
 from api.observe import Observer
-from api.ready import Readiness
+from api.ready import Ending, Readiness
 from api.routes import State, router
-from api.security import Gate, Guard, Overloaded
+from api.security import Guard
 from api.settings import Settings
 from api.tracing import Traced, Tracer
 from rag import __version__
@@ -56,6 +57,8 @@ _STATUS: list[tuple[type[WenjuError], int, str]] = [
     (BadInput, 400, "bad_request"),
     (NotFound, 404, "not_found"),
     (Overloaded, 503, "overloaded"),
+    (ClientGone, 499, "client_gone"),
+    (Ending, 503, "ending"),
     (ArchiveBusy, 409, "archive_busy"),
     (IndexUnwritable, 503, "index_unwritable"),
     (ModelMismatch, 503, "model_mismatch"),
@@ -114,7 +117,8 @@ def create_app(
         redoc_url=None,
         lifespan=lifespan,
     )
-    questions, writes = Gate(settings.concurrency, settings.queue), Gate(1, settings.queue)
+    questions = Gate(settings.concurrency, settings.queue, settings.deadline)
+    writes = Gate(1, settings.queue)
     metrics = Metrics(archive, {"questions": questions, "writes": writes})
     observer = Observer(metrics, tracer, settings.log_questions)
     app.state.wenju = State(
@@ -164,7 +168,7 @@ def _handle_errors(app: FastAPI) -> None:
     def ours(request: Request, error: Exception) -> Response:
         assert isinstance(error, WenjuError)  # noqa: S101 registered for this class only
         status, code = classify(error)
-        if status >= 500 and not isinstance(error, Overloaded):
+        if status >= 500 and not isinstance(error, (Overloaded, Ending)):
             logger.error("request failed", exc_info=error)
         headers = {"Retry-After": str(error.seconds)} if isinstance(error, Overloaded) else {}
         return JSONResponse(error_body(request, code, str(error)), status, headers)

@@ -16,8 +16,8 @@ from mcp.types import ToolAnnotations
 from pydantic import BaseModel, Field
 
 from api import schemas
+from api.admission import Gate
 from api.schemas import FilterBody, TurnBody
-from api.security import Gate
 from api.settings import Settings
 from api.work import events_of
 from rag import __version__

@@ -6,10 +6,20 @@ import threading
 import time
 from typing import Any
 
+from rag.errors import WenjuError
 from rag.pipeline import Pipeline
 
 _PROBE = "最近有哪些新举措？"
 _FRESH = 2.0  # seconds that a look holds, so that probes cost little however many there are
+
+
+class Ending(WenjuError):
+    """The server finishes what it has begun and takes nothing new."""
+
+    retryable = True
+
+    def __init__(self) -> None:
+        super().__init__("The server is ending; ask another one, or this one when it is back.")
 
 
 class Readiness:
@@ -23,13 +33,21 @@ class Readiness:
         self._pipeline = pipeline
         self._lock = threading.Lock()
         self._seen: tuple[float, dict[str, Any]] | None = None
+        self._ending = False
+
+    def end(self) -> None:
+        """Not to be ready any more, whatever the archive's state."""
+        self._ending = True
 
     def look(self) -> dict[str, Any]:
         """The state of the archive. A failure is not kept: the next look looks anew.
 
         Raises:
+            Ending: the server is about to end.
             WenjuError: a question could not be answered; the error says why.
         """
+        if self._ending:
+            raise Ending
         with self._lock:
             now = time.monotonic()
             if self._seen is not None and now - self._seen[0] < _FRESH:

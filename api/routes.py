@@ -16,11 +16,12 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response, Streami
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from api import schemas
+from api.admission import Gate
 from api.logs import request_id
 from api.observe import Observer
 from api.ready import Readiness
 from api.schemas import AskBody, Json, SearchBody
-from api.security import UNEXPECTED, Gate
+from api.security import UNEXPECTED
 from api.settings import Settings
 from api.work import answer_of, events_of
 from rag import __version__
@@ -67,7 +68,7 @@ async def ask(body: AskBody, request: Request, state: Shared) -> Response:
         mode=body.mode,
     )
     if body.stream:
-        events = events_of(state.observer.watched(start), state.questions)
+        events = events_of(state.observer.watched(start), state.questions, request.is_disconnected)
         first = await anext(events)  # a full queue is refused here, before the first byte
         return StreamingResponse(_lines(first, events), media_type="application/jsonl")
     answer = await answer_of(state.observer.watched(start), state.questions, request)
@@ -115,12 +116,13 @@ def _event_json(event: Event) -> Json:
 
 
 @router.post("/v1/search", tags=["questions"])
-async def search(body: SearchBody, state: Shared) -> Json:
+async def search(body: SearchBody, request: Request, state: Shared) -> Json:
     """The passages that fit a question best, best first."""
     evidence = await state.questions.run(
         lambda: state.pipeline.search(
             body.question, top_k=body.top_k, filters=body.filters.filters()
-        )
+        ),
+        request.is_disconnected,
     )
     return {"question": body.question, "passages": [schemas.evidence_json(e) for e in evidence]}
 
@@ -134,7 +136,7 @@ def example_questions(
 
 
 @router.get("/healthz", tags=["operation"])
-def healthz() -> Json:
+async def healthz() -> Json:  # on no thread: it must be told however many are busy
     """Whether the process is alive."""
     return {"status": "ok", "version": __version__}
 

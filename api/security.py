@@ -1,18 +1,14 @@
-"""What every request passes through: an id, size limits, security headers, a bounded queue."""
+"""What every request passes through: an id, size limits, security headers."""
 
 from __future__ import annotations
 
 import logging
-import random
 import re
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Any
 
-import anyio
-import anyio.to_thread
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -20,11 +16,8 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.logs import request_id
-from rag.errors import WenjuError
 
 logger = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 ErrorBody = Callable[[Request, str, str], dict[str, Any]]
 """Gives the shape of an error for a request: its code and what is told."""
@@ -53,66 +46,6 @@ _HEADERS = {
 _DIGITS = 15  # of a Content-Length that is worth reading
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _SMALL_BODY = 256 * 1024  # a question with fifty earlier turns fits
-
-
-class Overloaded(WenjuError):
-    """More questions are waiting than may.
-
-    Attributes:
-        seconds: when to try again, with jitter so that refused callers do not return together.
-    """
-
-    retryable = True
-
-    def __init__(self) -> None:
-        self.seconds = random.randint(1, 4)  # noqa: S311 jitter, not a secret
-        super().__init__(f"Too many questions are waiting; try again in {self.seconds} seconds.")
-
-
-class Gate:
-    """A bounded number of jobs at work on threads, and a bounded queue before them.
-
-    Args:
-        at_work: jobs that run at one time.
-        waiting: jobs that may wait; one more is refused at once.
-    """
-
-    def __init__(self, at_work: int, waiting: int) -> None:
-        self._limit = at_work
-        self._most = at_work + waiting
-        self._inside = 0
-        self._limiter: anyio.CapacityLimiter | None = None
-
-    @property
-    def inside(self) -> int:
-        """Jobs at work and waiting."""
-        return self._inside
-
-    @asynccontextmanager
-    async def place(self) -> AsyncIterator[anyio.CapacityLimiter]:
-        """Hold a place in the queue; run threads under the limiter that it gives.
-
-        Raises:
-            Overloaded: the queue is full.
-        """
-        if self._inside >= self._most:
-            raise Overloaded
-        if self._limiter is None:  # must be made inside the event loop
-            self._limiter = anyio.CapacityLimiter(self._limit)
-        self._inside += 1
-        try:
-            yield self._limiter
-        finally:
-            self._inside -= 1
-
-    async def run(self, job: Callable[[], T]) -> T:
-        """Run a job on a thread when its turn comes.
-
-        Raises:
-            Overloaded: the queue is full.
-        """
-        async with self.place() as limiter:
-            return await anyio.to_thread.run_sync(job, limiter=limiter)
 
 
 class Guard:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import socket
 import sys
+import threading
+from types import FrameType
 
 import uvicorn
 
 from api import access, logs, tracing
 from api.app import create_app
+from api.ready import Readiness
 from api.settings import Settings
-from rag.errors import BadInput
+from rag.errors import BadInput, WenjuError
 from rag.pipeline import Pipeline
+
+logger = logging.getLogger(__name__)
 
 SWITCH_SECONDS = 0.0005
 """How long a thread may keep the interpreter from others. A search lets go of it some hundred times
@@ -43,8 +49,46 @@ def _listen(host: str, port: int) -> socket.socket:
     return sock
 
 
-def serve(settings: Settings) -> None:
+class _Server(uvicorn.Server):
+    """Ends in steps: not ready any more, then no new connections, then what was begun is finished.
+
+    Args:
+        config: uvicorn's.
+        readiness: told first of all.
+        drain: seconds between the first two; a second signal cuts them short.
+    """
+
+    def __init__(self, config: uvicorn.Config, readiness: Readiness, drain: float) -> None:
+        super().__init__(config)
+        self._readiness, self._drain = readiness, drain
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """SIGINT or SIGTERM came."""
+        self._readiness.end()
+        if not self._drain:
+            super().handle_exit(sig, frame)
+            return
+        timer = threading.Timer(self._drain, super().handle_exit, (sig, frame))
+        timer.daemon = True
+        timer.start()
+        self._drain = 0
+
+
+def _catch_up(pipeline: Pipeline) -> None:
+    """Beside serving: what a killed writer left may take long to encode."""
+    try:
+        if added := pipeline.archive.catch_up():
+            logger.info("caught_up", extra={"passages": added})
+    except WenjuError as error:
+        logger.warning("not_caught_up", extra={"reason": str(error)})
+
+
+def serve(settings: Settings, pipeline: Pipeline | None = None) -> None:
     """Serve until SIGINT or SIGTERM; requests under way are finished.
+
+    Args:
+        settings: the settings.
+        pipeline: an archive to serve in place of the configured one.
 
     Raises:
         WenjuError: the archive or the model cannot be opened, or the address is taken.
@@ -54,13 +98,14 @@ def serve(settings: Settings) -> None:
     sys.setswitchinterval(SWITCH_SECONDS)
     tracer = tracing.configured()
     sock = _listen(settings.host, settings.port)
-    pipeline = Pipeline(settings.config())
+    pipeline = pipeline or Pipeline(settings.config())
     print("Loading the model ...", flush=True)
     pipeline.encoder()
     # One question in each language loads the dictionaries and all that is read only once.
     for question in ("最近有哪些新举措？", "What is new?"):
         pipeline.ask(question, mode="extractive")
     size = pipeline.snapshot().size
+    threading.Thread(target=_catch_up, args=(pipeline,), daemon=True).start()
     app = create_app(settings, pipeline, tracer)
     host, port = sock.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
@@ -77,4 +122,4 @@ def serve(settings: Settings) -> None:
     # uvicorn ends gracefully and then raises the signal again: by then there is nothing to stop.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: None)
-    uvicorn.Server(config).run(sockets=[sock])
+    _Server(config, app.state.wenju.readiness, settings.drain).run(sockets=[sock])

@@ -105,6 +105,12 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="port to serve on; 0 picks a free one")
     concurrency: int = Field(8, ge=1, le=256, description="questions worked on at one time")
     queue: int = Field(64, ge=0, le=10000, description="questions that may wait for their turn")
+    deadline: float = Field(
+        10.0, ge=0.1, le=600, description="seconds a question may wait before it is refused"
+    )
+    drain: float = Field(
+        0.0, ge=0, le=300, description="seconds of not being ready before a graceful end"
+    )
 
     llm_base_url: str | None = Field(
         None, description="OpenAI-compatible server of a language model, with its /v1"

@@ -8,14 +8,16 @@ import anyio
 import anyio.to_thread
 from starlette.requests import Request
 
-from api.security import Gate
+from api.admission import Gate, Gone
 from rag.pipeline import Event
 from rag.types import Answer
 
 Start = Callable[[], Generator[Event, None, None]]
 
 
-async def events_of(start: Start, gate: Gate) -> AsyncGenerator[Event, None]:
+async def events_of(
+    start: Start, gate: Gate, gone: Gone | None = None
+) -> AsyncGenerator[Event, None]:
     """The events of a question, each waited for on a thread.
 
     Leaving it, as a client that goes away does, closes the question's own generator, and with it
@@ -24,15 +26,17 @@ async def events_of(start: Start, gate: Gate) -> AsyncGenerator[Event, None]:
     Args:
         start: gives the pipeline's events; called when a place in the queue is held.
         gate: the queue.
+        gone: whether nobody waits any more; then nothing is begun.
 
     Raises:
-        Overloaded: the queue is full; at the first event.
+        Overloaded: the queue is full, or the turn did not come in time; at the first event.
+        ClientGone: nobody waits; at the first event.
     """
-    async with gate.place() as limiter:
+    async with gate.place(gone) as place:
         events = start()
         try:
             while True:
-                event = await anyio.to_thread.run_sync(next, events, None, limiter=limiter)
+                event = await place.run(lambda: next(events, None))
                 if event is None:
                     return
                 yield event
@@ -45,9 +49,10 @@ async def answer_of(start: Start, gate: Gate, request: Request) -> Answer | None
     """The answer to a question, or None where the client went away before it came.
 
     Raises:
-        Overloaded: the queue is full.
+        Overloaded: the queue is full, or the turn did not come in time.
+        ClientGone: the client went away before it.
     """
-    events = events_of(start, gate)
+    events = events_of(start, gate, request.is_disconnected)
     try:
         async for event in events:
             if event.answer is not None:

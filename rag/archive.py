@@ -273,6 +273,20 @@ class Archive:
         self.reprints.sync(self.corpus)
         return indexing.sync(self.corpus, self.store, self._encoder, self.vectors, progress)
 
+    def catch_up(self) -> int:
+        """Finish what a writer began that was killed: index what only the corpus holds.
+
+        Returns:
+            How many passages were added; 0 also where another process is writing, which does it.
+        """
+        if self.corpus.ids() == self.store.open().groups():
+            return 0
+        try:
+            with self._writing():
+                return self.sync()
+        except ArchiveBusy:
+            return 0
+
     def rebuild(self, progress: Progress | None = None) -> int:
         """Make the index anew from the corpus, under the model configured now.
 

@@ -1,0 +1,109 @@
+"""The queue: its bound, its order, its deadline, and who is not worked for."""
+
+import threading
+import time
+
+import anyio
+import anyio.lowlevel
+import pytest
+
+from api.admission import ClientGone, Gate, Overloaded, TooLate
+
+
+def test_one_more_than_may_wait_is_refused_at_once() -> None:
+    gate, go = Gate(1, 2), threading.Event()
+    done: list[int] = []
+
+    async def main() -> None:
+        async def job(number: int) -> None:
+            await gate.run(lambda: (go.wait(20), done.append(number)))
+
+        async with anyio.create_task_group() as tasks:
+            for number in range(3):
+                tasks.start_soon(job, number)
+                await anyio.sleep(0.01)
+            assert gate.inside == 3
+            with pytest.raises(Overloaded) as refused:
+                await gate.run(lambda: None)
+            assert 1 <= refused.value.seconds <= 4
+            go.set()
+        assert gate.inside == 0
+
+    anyio.run(main)
+    assert done == [0, 1, 2]
+
+
+def test_the_oldest_goes_first_also_between_its_steps() -> None:
+    gate = Gate(1, 9)
+    done: list[str] = []
+
+    async def main() -> None:
+        async def job(name: str) -> None:
+            async with gate.place() as place:
+                for step in range(3):
+                    await place.run(lambda: (time.sleep(0.01), done.append(f"{name}{step}")))  # noqa: B023
+
+        async with anyio.create_task_group() as tasks:
+            for name in "abc":
+                tasks.start_soon(job, name)
+                await anyio.lowlevel.checkpoint()
+
+    anyio.run(main)
+    first = [one for one in done if one.endswith("0")]
+    assert sorted(done) == [f"{n}{s}" for n in "abc" for s in "012"]
+    assert first == ["a0", "b0", "c0"]
+    assert done.index("a2") < done.index("c0")
+
+
+def test_who_waits_too_long_is_told_and_never_worked_for() -> None:
+    gate, go = Gate(1, 5, deadline=0.05), threading.Event()
+    done: list[int] = []
+
+    async def main() -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(gate.run, lambda: go.wait(20))
+            await anyio.sleep(0.01)
+            with pytest.raises(TooLate):
+                await gate.run(lambda: done.append(1))
+            assert gate.inside == 1
+            go.set()
+        await gate.run(lambda: done.append(2))
+
+    anyio.run(main)
+    assert done == [2]
+
+
+def test_for_a_client_that_has_gone_nothing_is_begun() -> None:
+    gate = Gate(1, 5)
+    done: list[int] = []
+
+    async def gone() -> bool:
+        return True
+
+    async def main() -> None:
+        with pytest.raises(ClientGone):
+            await gate.run(lambda: done.append(1), gone)
+        await gate.run(lambda: done.append(2))
+
+    anyio.run(main)
+    assert done == [2]
+
+
+def test_a_turn_that_comes_to_nobody_is_passed_on() -> None:
+    gate = Gate(1, 50)
+    done: list[int] = []
+
+    async def main() -> None:
+        async def job(number: int) -> None:
+            with anyio.move_on_after(0.002 * (number % 7)):
+                await gate.run(lambda: time.sleep(0.003))
+
+        async with anyio.create_task_group() as tasks:
+            for number in range(40):
+                tasks.start_soon(job, number)
+        with anyio.fail_after(5):
+            await gate.run(lambda: done.append(1))
+        assert gate.inside == 0
+
+    anyio.run(main)
+    assert done == [1]
