@@ -145,7 +145,7 @@ class Archive:
                     report = replace(report, outcome="skipped")
                 reports.append(report)
             unread = intake.unread | {r.uri for r in reports if r.outcome == "failed"}
-            missing = gone.missing(self.corpus, folder.resolve(), intake.seen, unread)
+            missing = gone.missing(self.corpus, folder.resolve(), files, intake.seen, unread)
             reports += self._told(missing, delete=delete and bool(files))
             self.sync(progress)
         self.tidy()
@@ -153,7 +153,9 @@ class Archive:
 
     def missing(self, folder: Path) -> list[FileReport]:
         """The files below a folder that are in the archive and no longer on disk."""
-        return list(self._told(gone.missing(self.corpus, folder.resolve()), delete=False))
+        files, _ = readers.find_files([folder])
+        found = gone.missing(self.corpus, folder.resolve(), files)
+        return list(self._told(found, delete=False))
 
     def _told(self, missing: Sequence[gone.Missing], *, delete: bool) -> Iterator[FileReport]:
         """A report of each file that is no longer there; with `delete` it is taken out."""
@@ -193,7 +195,7 @@ class Archive:
 
         def wanted(path: Path) -> bool:
             digest = readers.parsed_digest(path)
-            known = intake.held(str(path), digest) if digest else None
+            known = intake.held(folders.shown(path), digest) if digest else None
             if known:
                 held[path] = known
             return known is None
@@ -204,7 +206,8 @@ class Archive:
                 if found is None:
                     yield held.pop(path)
                 else:
-                    yield intake.put_file(str(path), found, whole=readers.is_parsed(path))
+                    name = folders.shown(path)
+                    yield intake.put_file(name, found, whole=readers.is_parsed(path))
                 steps.done()
 
     def add_upload(

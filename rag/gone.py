@@ -15,7 +15,7 @@ import numpy as np
 
 from rag.corpus import Corpus
 from rag.intake import number_of
-from rag.readers.folders import SUFFIXES
+from rag.readers.folders import SUFFIXES, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +34,25 @@ class Missing:
 
 
 def missing(
-    corpus: Corpus, folder: Path, seen: array[int] | None = None, unread: Collection[str] = ()
+    corpus: Corpus,
+    folder: Path,
+    files: Sequence[Path],
+    seen: array[int] | None = None,
+    unread: Collection[str] = (),
 ) -> list[Missing]:
     """The documents below a folder that were not met when it was read.
 
     Args:
         corpus: the archive's documents.
         folder: resolved.
+        files: those that were found in it.
         seen: `rag.intake.number_of` each document that was met; None where nothing was read:
             then only whole files are missed.
         unread: files, members of ZIPs and folders that could not be read: nothing below is missing.
     """
     met = np.unique(np.frombuffer(seen or b"", dtype=np.uint64))
-    files: dict[str, list[str]] = {}
+    there = {shown(path) for path in files}
+    lost: dict[str, list[str]] = {}
     for uri in corpus.below(str(folder)):
         number = np.uint64(number_of(uri))
         at = int(np.searchsorted(met, number))
@@ -54,10 +60,10 @@ def missing(
             continue
         names = _names(uri)
         if not any(_within(name, unread) for name in (*names, uri)):
-            files.setdefault(_file(names), []).append(uri)
+            lost.setdefault(_file(names, there), []).append(uri)
     found = []
-    for path, uris in files.items():
-        state = _on_disk(path)
+    for path, uris in lost.items():
+        state = path in there or _on_disk(path)
         if state is None or (state and seen is None):
             continue
         reason = f"{len(uris)} parts of it are no longer in it" if state else "is no longer there"
@@ -71,11 +77,11 @@ def _names(uri: str) -> list[str]:
     return [uri[:end] for end in ends] + [uri]
 
 
-def _file(names: Sequence[str]) -> str:
+def _file(names: Sequence[str], there: Collection[str]) -> str:
     """The file of a document: one that is on disk, else the first with an ending that is read."""
-    there = (n for n in names if Path(n).is_file())
+    found = (n for n in names if n in there or Path(n).is_file())
     known = (n for n in names if Path(n).suffix.lower() in SUFFIXES)
-    return next(there, None) or next(known, names[-1])
+    return next(found, None) or next(known, names[-1])
 
 
 def _within(name: str, paths: Collection[str]) -> bool:

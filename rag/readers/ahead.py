@@ -78,7 +78,7 @@ class Ahead:
     def _begun(self, path: Path, at: Callable[[int], None] | None) -> Callable[[], Found]:
         if path.suffix.lower() not in SUFFIXES:
             return lambda: readers.read_every(path, self._fields, at)
-        future = self._pool.submit(_parse, path)
+        future = self._pool.submit(_parse, path, self._fields)
         return lambda: _results(future)
 
 
@@ -86,10 +86,10 @@ def _opened(path: Path, begun: Callable[[], Found] | None) -> tuple[Path, Found 
     return path, begun() if begun else None
 
 
-def _parse(path: Path) -> _Parsed:
+def _parse(path: Path, fields: Mapping[str, str] | None) -> _Parsed:
     found: list[Document | UnreadableFile] = []
     try:
-        for document in readers.read_every(path):
+        for document in readers.read_every(path, fields):
             found.append(document)
     except UnreadableFile as error:
         return found, error

@@ -37,17 +37,37 @@ def find_files(paths: Sequence[Path]) -> tuple[list[Path], list[FileReport]]:
     for path in paths:
         for found, problem in _walk(path):
             if problem is not None:
-                reports.setdefault(found, FileReport(str(found), "failed", reason=problem))
+                reports.setdefault(found, FileReport(shown(found), "failed", reason=problem))
             elif found not in named and _describes(found):
                 reason = "describes the text beside it; name it to add it"
-                reports.setdefault(found, FileReport(str(found), "skipped", reason=reason))
+                reports.setdefault(found, FileReport(shown(found), "skipped", reason=reason))
             elif found.suffix.lower() in SUFFIXES:
                 files[found] = None
             else:
                 ending = f"files ending in {found.suffix}" if found.suffix else "such files"
                 reason = f"{ending} are not read (only {KNOWN})"
-                reports.setdefault(found, FileReport(str(found), "skipped", reason=reason))
+                reports.setdefault(found, FileReport(shown(found), "skipped", reason=reason))
     return list(files), list(reports.values())
+
+
+def shown(path: Path) -> str:
+    """A path as text: a name that is not UTF-8 as GB18030, in which old Chinese systems wrote."""
+    name = str(path)
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        parts = [os.fsencode(part) for part in path.parts]
+        return str(Path(*(_decoded(part) for part in parts)))
+    return name
+
+
+def _decoded(name: bytes) -> str:
+    for encoding in ("utf-8", "gb18030"):
+        try:
+            return name.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return name.decode("utf-8", "replace")
 
 
 def taken(path: Path) -> bool:

@@ -54,7 +54,9 @@ def unpacked(name: str, file: BinaryIO, suffix: str) -> Iterator[BinaryIO]:
             stream = io.BufferedReader(_Xz(file), _MIB)
         else:
             unpacker = zstandard.ZstdDecompressor(max_window_size=_MEMORY // 2)
-            stream = io.BufferedReader(unpacker.stream_reader(file, read_across_frames=True), _MIB)
+            stream = io.BufferedReader(
+                unpacker.stream_reader(file, read_across_frames=True, closefd=False), _MIB
+            )
         yield stream
     except (EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError, zstandard.ZstdError) as error:
         reason = f"is damaged or no {suffix} file ({error}); pack it again"
