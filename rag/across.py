@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 
+from index.tokens import fold
 from rag.bilingual import to_chinese
 from rag.numerals import numbers
 from rag.overlap import stands_in
@@ -19,6 +20,7 @@ ENGLISH, CHINESE = 0.35, 0.25
 a translation in the proof."""
 
 _HAN = re.compile(r"[\u3400-\u9fff\U00020000-\U0003ffff]+")
+_LATIN = re.compile(r"[a-z]{3,}")
 _NAME = re.compile(r"(?<!^)\b[A-Z][a-z]+\b")
 _SCALES = {"thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12}
 _MONTHS = (
@@ -39,15 +41,16 @@ def supported(said: str, quote: str) -> bool:
         quote: its proof, folded, with what else may name what the sentence is about.
 
     Returns:
-        True where every number written in digits and every name that the dictionary knows stands
-        in the quote, and enough of the other words.
+        True where every number written in digits, every name that the dictionary knows and every
+        Latin word of a Chinese sentence stands in the quote, and enough of the other words.
     """
     told = _values(quote)
     asserted = [n for n in numbers(said) if n.written == "digits"]
     if any(not _scaled(n.value, n.unit) & told for n in asserted):
         return False
     if _HAN.search(said):
-        return share(said, quote) >= CHINESE
+        foreign = all(word in quote for word in _LATIN.findall(fold(said)))
+        return foreign and share(said, quote) >= CHINESE
     known = {word: found for word, found in to_chinese(said) if found}
     names = {m[0].lower() for m in _NAME.finditer(said)}
     if any(n in known and not _held(n, known[n], quote) for n in names):

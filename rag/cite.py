@@ -28,7 +28,10 @@ WORDING = 0.5
 """The share of a reworded sentence's own wording that must stand in its proof."""
 
 _QUOTED = re.compile(r"《([^《》]+)》|“([^“”]+)”|「([^「」]+)」|\"([^\"]+)\"")
-_LATIN_NAME = re.compile(r"(?<!^)\b[A-Z0-9][\w+&.-]*\b")
+# A Latin name may stand among Chinese characters, which are letters too: \b does not see where.
+_LATIN_NAME = re.compile(
+    r"(?<!^)(?:\b[A-Z0-9]|(?<=[\u3400-\u9fff])[A-Z])(?:[^\W\u2e80-\u9fff]|[+&.-](?=\w))*"
+)
 _WORD = re.compile(r"[a-z]{3,}")
 _HAN = re.compile(r"[\u3400-\u9fff\U00020000-\U0003ffff]+")
 _ASCII_END = re.compile(r"[\x21-\x7e]$")

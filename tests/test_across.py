@@ -37,10 +37,12 @@ def test_an_english_sentence_over_a_chinese_quote(said, expected):
         ("两座城市之间的铁路全长300公里。", True),
         ("两座城市之间的铁路全长301公里。", False),
         ("熊猫吃竹子。", False),
+        ("Zircon的两座城市之间的铁路全长300公里。", True),
+        ("Quartz的两座城市之间的铁路全长300公里。", False),
     ],
 )
 def test_a_chinese_sentence_over_an_english_quote(said, expected):
-    quote = "The railway between the two cities has a total length of 300 kilometres."
+    quote = "The railway between the two cities of Zircon has a total length of 300 kilometres."
     assert supported(fold(said), fold(quote)) is expected
 
 

@@ -105,6 +105,7 @@ def test_a_claim_on_the_head_has_no_paragraph():
         ("重庆布局建设17个“国家”技术创新中心。", Support.UNSUPPORTED),
         ("天气晴朗适合出门游玩。", Support.UNSUPPORTED),
         ("重庆布局建设17个市级技术创新中心，SpaceX参与。", Support.UNSUPPORTED),
+        ("重庆和SpaceX布局建设17个市级技术创新中心。", Support.UNSUPPORTED),
         ("陈艳丽说布局建设市级技术创新中心。", Support.UNSUPPORTED),
     ],
 )
