@@ -62,7 +62,11 @@ def test_rich_text_named_doc_is_read():
 @pytest.mark.parametrize(
     ("name", "data", "why"),
     [
-        ("a.txt", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600, "old Office file, or encrypted"),
+        (
+            "a.txt",
+            b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600,
+            "old Office file, or encrypted",
+        ),
         (
             "a.docx",
             b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600,

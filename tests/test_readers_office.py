@@ -168,6 +168,7 @@ def test_a_bomb_in_an_office_file_is_refused():
 @pytest.mark.parametrize("name", ["a.docx", "a.odt", "a.epub", "a.rtf"])
 def test_what_is_not_what_its_ending_says_is_told(name):
     assert name[1:] in SUFFIXES
-    for data in (b"no such file", zipped(**{"a.txt": FIRST}), b"\xd0\xcf\x11\xe0" + b"\0" * 99):
-        with pytest.raises(UnreadableFile, match=r"is not|no RTF|is damaged|encrypted"):
+    old = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 99
+    for data in (b"no such file", zipped(**{"a.exe": FIRST}), old):
+        with pytest.raises(UnreadableFile, match=r"is not|are not|no RTF|is damaged|encrypted"):
             read_bytes(name, data)
