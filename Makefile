@@ -3,7 +3,7 @@
 # make check  what .ci/run checks besides: format, lint, types, import contracts
 # make eval   score the sample questions; fail if a score fell by more than its interval
 #             (make eval-keep holds the new scores, to be committed with what changed them)
-# make torture   the long forms of the tests of safety: an hour; figures in eval/results/torture.json
+# make torture   the long forms of the tests of safety: some hours; figures in eval/results
 
 PYTHON ?= python3
 VENV := .venv
@@ -51,8 +51,10 @@ eval-keep:
 	@cp $(EVAL_HOME)/samples.json $(SCORES)
 
 # PARTS="kills faults" runs only these; the figures of the others stay.
+PARTS ?= kills faults damage soak
 torture: $(STAMP)
 	$(BIN)/python -m eval torture $(PARTS) --out eval/results/torture.json
+	$(BIN)/python -m eval torture load --out eval/results/load.json
 
 setup: $(STAMP)
 

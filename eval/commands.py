@@ -198,6 +198,10 @@ def torture(
     kills: Annotated[int, typer.Option(min=1, help="Times that a writer is killed.")] = 200,
     every: Annotated[int, typer.Option(min=1, help="Fail only each so-maniest call.")] = 1,
     flips: Annotated[int, typer.Option(min=1, help="Bits flipped in each database.")] = 100,
+    seconds: Annotated[int, typer.Option(min=5, help="Of twice what can be done.")] = 300,
+    requests: Annotated[int, typer.Option(min=100, help="Of the soak.")] = 100_000,
+    cache: Cache = None,
+    articles: Annotated[Path, typer.Option(help="Folder of articles to serve.")] = Path("articles"),
     seed: Annotated[int, typer.Option(help="Of what is left to chance.")] = 1,
     out: Out = None,
     as_json: AsJson = False,
@@ -209,7 +213,16 @@ def torture(
     if unknown:
         raise typer.BadParameter(f"the parts are {', '.join(torture_.PARTS)}, not {unknown[0]}")
     report = torture_.run(
-        torture_.Setup(kills, every, flips, seed),
+        torture_.Setup(
+            kills=kills,
+            every=every,
+            flips=flips,
+            seconds=seconds,
+            requests=requests,
+            articles=articles,
+            seed=seed,
+            **({"cache": cache} if cache else {}),
+        ),
         parts or torture_.PARTS,
         out,
         lambda text: print(f"eval: {text}", file=sys.stderr),

@@ -11,12 +11,14 @@ import json
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from eval import torture_damage, torture_kills
+import platformdirs
+
+from eval import torture_damage, torture_kills, torture_load, torture_soak
 from eval.bench_measure import machine
 from eval.run import commit, write
 from rag import __version__
@@ -26,7 +28,7 @@ Json = dict[str, Any]
 KILLS = 200
 """Kills of the long form."""
 
-PARTS = ("kills", "faults", "damage")
+PARTS = ("kills", "faults", "damage", "load", "soak")
 """In the order in which they are run."""
 
 
@@ -38,12 +40,20 @@ class Setup:
         kills: kill -9 at random moments.
         every: of the calls that may fail, each so-maniest.
         flips: bits flipped in each database, one at a time.
+        seconds: of twice what the server can do; a fifth of that of five times.
+        requests: of the soak.
+        cache: folder of the bundled model, for the parts that serve.
+        articles: folder of the articles that these answer from.
         seed: of what is left to chance.
     """
 
     kills: int = KILLS
     every: int = 1
     flips: int = 100
+    seconds: int = 300
+    requests: int = 100_000
+    cache: Path = field(default_factory=lambda: Path(platformdirs.user_cache_dir("wenju")))
+    articles: Path = Path("articles")
     seed: int = 1
 
 
@@ -84,7 +94,20 @@ def _measured(name: str, setup: Setup, folder: Path) -> Json:
         return torture_kills.kills(setup.kills, folder, cache, setup.seed)
     if name == "damage":
         return torture_damage.damage(folder, cache, setup.flips, setup.seed)
+    if name == "load":
+        load = torture_load.Load(twice=setup.seconds, five_times=setup.seconds // 5)
+        return torture_load.load(folder, setup.cache, setup.articles, _questions(), load)
+    if name == "soak":
+        return torture_soak.soak(
+            folder, setup.cache, setup.articles, _questions(), setup.requests, setup.seed
+        )
     return torture_kills.faults(folder, cache, setup.every)
+
+
+def _questions() -> list[str]:
+    """Those of the sample questions."""
+    text = (Path(__file__).parent / "data" / "sample-questions.jsonl").read_text(encoding="utf-8")
+    return [json.loads(line)["question"] for line in text.splitlines() if line.strip()]
 
 
 def _kept(out: Path | None) -> Json:

@@ -1,0 +1,214 @@
+"""Many mixed requests to one server: ask, search, add, delete and what makes no sense.
+
+At the end the same questions are asked of this server and of a fresh process on the same archive:
+the answers must be equal.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from eval.torture_archive import name_of, question_of, text_of
+from eval.torture_load import Served, served
+from rag.config import Config
+from rag.pipeline import Pipeline
+
+Json = dict[str, Any]
+
+_CLIENTS = 4
+_MALFORMED: tuple[tuple[str, str, bytes], ...] = (
+    ("POST", "/v1/ask", b"{"),
+    ("POST", "/v1/ask", b"\xff\xfe\x00"),
+    ("POST", "/v1/ask", b'{"question": ""}'),
+    ("POST", "/v1/ask", b'{"question": 7}'),
+    ("POST", "/v1/search", b'{"question": "a", "top_k": 1000}'),
+    ("POST", "/v1/search", b'{"question": "' + b"x" * 9000 + b'"}'),
+    ("POST", "/v1/search", b'{"question": "\\ud800"}'),
+    ("POST", "/v1/articles", b'{"name": "x.txt"}'),
+    ("POST", "/v1/articles", b'{"name": "x.txt", "text": "\\u0000"}'),
+    ("DELETE", "/v1/articles/..%2f..%2fetc", b""),
+    ("GET", "/v1/articles?limit=-1", b""),
+    ("GET", "/v1/nothing", b""),
+    ("PATCH", "/v1/ask", b""),
+)
+
+
+def soak(
+    folder: Path,
+    cache: Path,
+    articles: Path,
+    questions: Sequence[str],
+    requests: int,
+    seed: int = 1,
+) -> Json:
+    """Send so many requests and look whether anything leaks, breaks or is forgotten.
+
+    Args:
+        folder: an empty folder.
+        cache: with the bundled model.
+        articles: a folder of articles to answer from.
+        questions: asked in any order.
+        requests: in all.
+        seed: of what is sent.
+
+    Returns:
+        `requests`; `statuses`; `memory`: resident megabytes after a tenth of the requests, and at
+        the end; `compared`: answers that were asked again of a fresh process; `problems`.
+    """
+    config = Config(home=folder / "home", cache=cache)
+    pipeline = Pipeline(config)
+    pipeline.add([articles])
+    pipeline.close()
+    statuses: Counter[str] = Counter()
+    found: list[str] = []
+    memory: list[int] = []
+    started = time.perf_counter()
+    with served(config, folder / "server.log") as server:
+        clients = _Clients(server, questions, requests, seed, statuses, memory)
+        clients.run()
+        found += clients.problems
+        asked = [*questions[:20], *map(question_of, sorted(clients.held)[:10])]
+        before = [_answer(server, question) for question in asked]
+        memory.append(server.memory())
+    with served(config, folder / "fresh.log") as server:
+        after = [_answer(server, question) for question in asked]
+        missing = [n for n in sorted(clients.held) if not _holds(server, n)]
+        back = [n for n in sorted(clients.gone)[-20:] if _holds(server, n)]
+    found += [
+        f"another answer: {q}" for q, a, b in zip(asked, before, after, strict=True) if a != b
+    ]
+    found += [f"lost: {n}" for n in missing] + [f"came back: {n}" for n in back]
+    found += [f"status {s}: {n}" for s, n in statuses.items() if s.split()[-1].startswith("5")]
+    if memory[-1] > 1.15 * memory[0]:
+        found.append(f"memory grew from {memory[0]} to {memory[-1]} MB")
+    return {
+        "requests": sum(statuses.values()),
+        "statuses": dict(sorted(statuses.items())),
+        "memory": {"start": memory[0], "end": memory[-1]},
+        "documents": len(clients.held),
+        "compared": len(asked),
+        "seconds_sending": round(time.perf_counter() - started, 1),
+        "problems": found,
+    }
+
+
+class _Clients:
+    """Some clients that take requests from one list."""
+
+    def __init__(
+        self,
+        server: Served,
+        questions: Sequence[str],
+        requests: int,
+        seed: int,
+        statuses: Counter[str],
+        memory: list[int],
+    ) -> None:
+        self._server, self._questions, self._requests = server, questions, requests
+        self._chance = random.Random(seed)  # noqa: S311 no secret
+        self._statuses, self._memory = statuses, memory
+        self._guard = threading.Lock()
+        self._plan = self._planned()
+        self._articles: dict[int, str] = {}
+        self.held: set[int] = set()
+        self.gone: set[int] = set()
+        self.problems: list[str] = []
+
+    def run(self) -> None:
+        """Send all."""
+        threads = [threading.Thread(target=self._client) for _ in range(_CLIENTS)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def _planned(self) -> Iterator[tuple[str, int]]:
+        kinds = ["ask"] * 35 + ["search"] * 50 + ["malformed"] * 10 + ["add"] * 3 + ["delete"] * 2
+        for number in range(self._requests):
+            if number == self._requests // 10:
+                self._memory.append(self._server.memory())
+            yield self._chance.choice(kinds), number
+
+    def _client(self) -> None:
+        import httpx2
+
+        with httpx2.Client(base_url=self._server.address, timeout=120) as client:
+            while True:
+                with self._guard:
+                    kind, number = next(self._plan, ("", 0))
+                    pick = self._chance.random()
+                    deleted = None
+                    if kind == "delete" and self._articles:
+                        deleted = self._articles.popitem()
+                if not kind:
+                    return
+                try:
+                    status = self._send(client, kind, number, pick, deleted)
+                except httpx2.TransportError as error:
+                    status = 0
+                    self.problems.append(f"no answer to {kind} {number}: {error}")
+                with self._guard:
+                    self._statuses[f"{kind} {status}"] += 1
+
+    def _send(
+        self,
+        client: Any,  # noqa: ANN401 imported late
+        kind: str,
+        number: int,
+        pick: float,
+        deleted: tuple[int, str] | None,
+    ) -> int:
+        if kind == "malformed":
+            method, path, body = _MALFORMED[int(pick * len(_MALFORMED))]
+            return int(client.request(method, path, content=body).status_code)
+        if kind == "add":
+            article = {"name": name_of(number), "text": text_of(number, 2)}
+            reply = client.post("/v1/articles", json=article)
+            if reply.status_code == 200 and reply.json()["files"][0]["outcome"] == "added":
+                with self._guard:
+                    self.held.add(number)
+                    self._articles[number] = reply.json()["files"][0]["articles"][0]
+            return int(reply.status_code)
+        if kind == "delete":
+            if deleted is None:
+                return int(client.delete("/v1/articles/0123456789abcdef").status_code)
+            reply = client.delete(f"/v1/articles/{deleted[1]}")
+            with self._guard:
+                if reply.status_code == 200:
+                    self.held.discard(deleted[0])
+                    self.gone.add(deleted[0])
+                else:
+                    self._articles[deleted[0]] = deleted[1]
+            return int(reply.status_code)
+        question = self._questions[int(pick * len(self._questions))]
+        asked = {"question": f"{question} {number}" if number % 2 else question}
+        return int(client.post(f"/v1/{kind}", json=asked).status_code)
+
+
+def _answer(server: Served, question: str) -> Json:
+    """What is said and shown, without what differs from one request to the next."""
+    import httpx2
+
+    whole: Json = httpx2.post(
+        f"{server.address}/v1/ask", json={"question": question}, timeout=120
+    ).json()
+    kept = ("status", "answer", "short_answer", "citations", "passages", "coverage", "receipt")
+    return {key: whole.get(key) for key in kept}
+
+
+def _holds(server: Served, number: int) -> bool:
+    """Whether a document is found by its own words."""
+    import httpx2
+
+    reply = httpx2.post(
+        f"{server.address}/v1/search",
+        json={"question": question_of(number), "top_k": 5},
+        timeout=120,
+    ).json()
+    return any(f"k{number}x1" in passage["text"] for passage in reply["passages"])
