@@ -89,6 +89,7 @@ def watch(
         pipeline.tokenizer.query_tokens,
         lambda texts: pipeline.encoder().encode_queries(texts),
         fold,
+        pipeline.tokenizer.words,
     )
     draft(question, evidence, tools, language=language_of(question.text), judge=judge)
     return seen[-1] if seen else None

@@ -130,7 +130,7 @@ def _frequencies(
         together = np.zeros(len(columns.rows), np.float32)
         for rows, tf in zip(places, counts, strict=True):
             together[rows] += tf  # a token's rows are distinct
-        held = np.flatnonzero(together)
+        held = np.flatnonzero(together > 0)  # of bools it is far quicker than of numbers
         return held, together[held]
     held, inverse = np.unique(np.concatenate(places), return_inverse=True)
     return held, np.bincount(inverse, np.concatenate(counts)).astype(np.float32)

@@ -18,6 +18,9 @@ from index.strings import keys_of
 from index.tokens import Tokenizer
 from index.types import Hit
 
+_BLOCK = 128
+"""Scores of which the highest is taken first."""
+
 MASKS_KEPT = 32
 """Filters whose rows each segment remembers: a byte a row and filter."""
 
@@ -180,11 +183,10 @@ class Snapshot:
         found = []
         scores = lexical.scores([v.field for v in self.views], terms)
         for view, score in zip(self.views, scores, strict=True):
-            above = score > 0
-            if groups is not None:
-                allowed = view.allowed(groups)
-                above &= allowed if allowed is not None else True
-            rows = np.flatnonzero(above)
+            allowed = view.allowed(groups) if groups is not None else None
+            if allowed is not None:
+                score[~allowed] = 0
+            rows = _highest(score, k)
             found.append(_Found(view, rows, score[rows]))
         return _best(found, k)
 
@@ -299,6 +301,17 @@ class Snapshot:
 
 def _encoded(values: Collection[str]) -> list[bytes]:
     return [v.encode("utf-8", "surrogatepass") for v in values]
+
+
+def _highest(scores: NDArray[np.float32], k: int) -> NDArray[np.int64]:
+    """Rows above 0, the k best and their equals among them, and few others.
+
+    The k-th highest of the maxima of blocks is no higher than the k-th highest score.
+    """
+    whole = len(scores) // _BLOCK * _BLOCK
+    maxima = scores[:whole].reshape(-1, _BLOCK).max(axis=1)
+    floor = np.partition(maxima, len(maxima) - k)[len(maxima) - k] if len(maxima) >= k else 0
+    return np.flatnonzero((scores >= floor) & (scores > 0) if floor <= 0 else scores >= floor)
 
 
 def _best(found: Sequence[_Found], k: int) -> list[Hit]:

@@ -98,11 +98,31 @@ class Strings(Sequence[bytes]):
         at = np.searchsorted(self.keys, keys)
         inside = np.flatnonzero(at < len(self.keys))
         likely = inside[self.keys[at[inside]] == keys[inside]]
-        if len(likely):
-            listed = list(values)
-            for i in likely.tolist():
-                found[i] = self._same(listed[i], int(at[i]))
+        if not len(likely):
+            return found
+        listed = list(values)
+        wanted = [listed[i] for i in likely.tolist()]
+        same = self._hold(self.places[at[likely]], wanted)
+        found[likely[same]] = self.places[at[likely[same]]]
+        for i in likely[~same].tolist():  # another string of the same hash comes first
+            found[i] = self._same(listed[i], int(at[i]))
         return found
+
+    def _hold(self, places: NDArray[np.uint32], values: Sequence[bytes]) -> NDArray[np.bool_]:
+        """Whether the strings at some places are these, (n,); all compared at once."""
+        places = places.astype(np.int64)
+        starts = np.where(places > 0, self.ends[places - 1], 0)
+        sizes = np.array([len(v) for v in values], np.int64)
+        same: NDArray[np.bool_] = self.ends[places] - starts == sizes
+        kept = np.flatnonzero(same & (sizes > 0))
+        if not len(kept):
+            return same
+        sizes, starts = sizes[kept], starts[kept]
+        before = np.cumsum(sizes) - sizes
+        at = np.arange(int(sizes.sum())) + np.repeat(starts - before, sizes)
+        wanted = np.frombuffer(b"".join(values[i] for i in kept.tolist()), np.uint8)
+        same[kept] = np.logical_and.reduceat(self.data[at] == wanted, before)
+        return same
 
     def _same(self, value: bytes, at: int) -> int:
         """The place of a string among those that have its hash, the first of which is at `at`."""

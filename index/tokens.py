@@ -158,6 +158,18 @@ class Tokenizer:
         found = list(self._all(fold(text)))
         return [t for t in found if t not in STOP_WORDS] or found
 
+    def words(self, text: str) -> list[str]:
+        """A text cut into words and marks, for finding where words begin and end.
+
+        Unknown words are guessed by jieba's hidden Markov model, LONGEST_RUN characters at a time.
+
+        Returns:
+            Pieces that joined are the text again.
+        """
+        known = self._loaded()
+        runs = (text[i : i + LONGEST_RUN] for i in range(0, len(text), LONGEST_RUN))
+        return [word for run in runs for word in known.cut(run)]
+
     def _all(self, folded: str) -> Iterator[str]:
         """Every token of folded text, stop words too."""
         if self._mixed is None:

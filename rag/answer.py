@@ -41,12 +41,14 @@ class Tools:
         tokens: a question's words, folded, without stop words.
         question_vectors: other questions to unit rows; a model call each.
         fold: width, case and script folding.
+        words: a text cut into words and marks.
     """
 
     sentence_vectors: Vectors
     tokens: Callable[[str], list[str]]
     question_vectors: Vectors
     fold: Callable[[str], str]
+    words: Callable[[str], list[str]]
 
 
 def draft(
@@ -105,7 +107,7 @@ def draft(
     sentences = [candidates[i].text for i in chosen]
     return Draft(
         _claims(ranking, evidence, chosen, verdict.probability),
-        short_answer(analysis, sentences, tools.fold) if other is None else None,
+        short_answer(analysis, sentences, tools.fold, tools.words) if other is None else None,
         status="conflicting" if other is not None else _status(analysis, ranking, chosen),
     )
 

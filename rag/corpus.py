@@ -424,6 +424,26 @@ class Corpus:
                     found[key] = Passage(key, article, paragraph, Span(start, end), text)
         return found
 
+    def passages_and_articles(
+        self, ids: Sequence[str]
+    ) -> tuple[dict[str, Passage], dict[str, Article]]:
+        """Those of the passages whose article still exists, and these articles, by their ids."""
+        rows: list[tuple[str, str, int, int, int]] = []
+        with self._connection() as db:
+            for part in _chunks(list(dict.fromkeys(ids))):
+                sql = (
+                    'SELECT id, article_id, paragraph, start, "end" FROM passages'
+                    f" WHERE id IN ({_marks(part)})"
+                )
+                rows += db.execute(sql, part)
+        articles = self.get_many([row[1] for row in rows])
+        passages: dict[str, Passage] = {}
+        for key, article, paragraph, start, end in rows:
+            if article in articles:
+                text = articles[article].text[start:end]
+                passages[key] = Passage(key, article, paragraph, Span(start, end), text)
+        return passages, articles
+
     def passages_of(self, article_id: str) -> list[Passage]:
         """An article's passages in order."""
         with self._connection() as db:

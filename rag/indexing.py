@@ -13,7 +13,6 @@ from index.store import Store
 from index.types import Batch, Entry
 from index.vectors import VectorCache
 from rag import chunk
-from rag.clauses import clauses
 from rag.corpus import Corpus
 from rag.errors import ModelMismatch
 from rag.sentences import sentences
@@ -87,10 +86,10 @@ def batches(
     vectors: VectorCache,
     progress: Progress | None = None,
 ) -> Iterator[Batch]:
-    """Cut articles into passages and encode these, their sentences and clauses.
+    """Cut articles into passages and encode these and their sentences.
 
     A passage's sentences become its parts in the index. Answers are chosen by the vectors of
-    sentences and clauses; made here, they cost a question nothing.
+    sentences; made here, they cost a question nothing.
 
     Args:
         ids: of articles; those that the corpus does not hold are passed over.
@@ -127,10 +126,9 @@ def _encoded(
     vectors: VectorCache,
     tell: Callable[[float], None],
 ) -> Batch:
-    """A batch with its vectors; the clauses' are only kept for later."""
+    """A batch with its vectors."""
     flat = [sentence for own in parts for sentence in own]
-    finer = list(dict.fromkeys(c for s in flat for c in clauses(s)))
-    total = max(len(texts) + len(flat) + len(finer), 1)
+    total = max(len(texts) + len(flat), 1)
     done = 0
 
     def count(number: int) -> None:
@@ -140,7 +138,6 @@ def _encoded(
 
     rows = vectors.encode(encoder, texts, progress=count)
     codes = Parts.of(vectors.encode(encoder, flat, progress=count), [len(own) for own in parts])
-    vectors.encode(encoder, finer, progress=count)
     return Batch(entries, rows, codes)
 
 

@@ -9,8 +9,6 @@ The corpus is the truth and the index its cache: whatever the two disagree about
 from __future__ import annotations
 
 import hashlib
-import os
-import threading
 import time
 import uuid
 from collections.abc import Generator as Yields
@@ -44,6 +42,7 @@ from rag.errors import BadQuestion, NotFound
 from rag.indexing import Progress
 from rag.language import language_of
 from rag.models import Models
+from rag.processors import Processors
 from rag.scope import Scope, Scopes
 from rag.types import (
     Answer,
@@ -106,16 +105,15 @@ class Pipeline:
         self.tokenizer = self.archive.tokenizer
         self._scopes = Scopes(self.corpus)
         self._method = method
-        # More steps at one time than processors only take the interpreter from each other: with 8
-        # clients on two processors 26 searches a second became 45.
-        self._turn = threading.BoundedSemaphore(len(os.sched_getaffinity(0)))
+        self._processors = Processors()
 
     def snapshot(self) -> Snapshot:
         """The newest generation of the index, also when another process has written it."""
         return self.store.open()
 
     def close(self) -> None:
-        """Close the files."""
+        """Close the files and end the threads."""
+        self._processors.close()
         self.corpus.close()
 
     # An article's path: see `rag.archive` for the arguments and errors.
@@ -175,9 +173,7 @@ class Pipeline:
         if not snapshot.size:
             return ()
         scope = self._scopes.of(snapshot, filters)
-        return self._retrieve(
-            self._encoded(text, snapshot), snapshot, scope, top_k or self.config.top_k
-        )
+        return self._retrieve(text, snapshot, scope, top_k or self.config.top_k, _Clock())[1]
 
     def ask(
         self,
@@ -232,14 +228,12 @@ class Pipeline:
         shown = top_k or self.config.top_k
         asked = Question(standalone, np.empty(0, np.float32))
         if snapshot.size:
-            asked = self._encoded(standalone, snapshot)
-            clock.lap("encode")
-            evidence = self._retrieve(asked, snapshot, scope, max(shown, ANSWER_EVIDENCE))
-        clock.lap("retrieve")
+            wanted = max(shown, ANSWER_EVIDENCE)
+            asked, evidence = self._retrieve(standalone, snapshot, scope, wanted, clock)
         yield Event(evidence=evidence[:shown])
         yield Event(status="answer")
         language = language or language_of(standalone)
-        with self._turn:
+        with self._processors:
             draft = answer.draft(asked, evidence, self._tools(), language=language)
         clock.lap("answer")
         written = writing.Written(None)
@@ -249,7 +243,7 @@ class Pipeline:
             draft = written.draft or draft
             clock.lap("generate")
         articles = {e.article.id: e.article for e in evidence}
-        with self._turn:
+        with self._processors:
             words, citations = cite.verify(draft, articles, evidence)
         citations = support.marked(citations, written.unproved)
         clock.lap("cite")
@@ -305,30 +299,28 @@ class Pipeline:
         except NotFound:
             return None
 
-    def _encoded(self, text: str, snapshot: Snapshot) -> Question:
-        encoder = self.encoder()
-        indexing.check_model(snapshot, encoder)
-        with self._turn:
-            return Question(text, self.models.question(text))
-
     def _retrieve(
-        self, question: Question, snapshot: Snapshot, scope: Scope, top_k: int
-    ) -> tuple[Evidence, ...]:
-        source = retrieve.Source(
-            snapshot,
-            self.corpus,
-            scope,
-            self.tokenizer.query_tokens,
-            self.models.centres,
-        )
-        depth = max(_FOLDED * top_k, rerank.DEPTH)
-        with self._turn:
-            found = retrieve.retrieve(question, source, top_k=depth, method=self._method)
+        self, text: str, snapshot: Snapshot, scope: Scope, top_k: int, clock: _Clock
+    ) -> tuple[Question, tuple[Evidence, ...]]:
+        """The question with its vector, and its evidence, best first."""
+        indexing.check_model(snapshot, self.encoder())
+        tokens = self.tokenizer.query_tokens
+        source = retrieve.Source(snapshot, self.corpus, scope, tokens, self.models.centres)
+        keywords = self._processors.beside(lambda: retrieve.keywords(text, source, self._method))
+        with self._processors:
+            question = Question(text, self.models.question(text))
+        clock.lap("encode")
+        lexical = keywords()
+        depth = max(_FOLDED * top_k, rerank.DEPTH if self.config.reranker else 0)
+        with self._processors:
+            found = retrieve.retrieve(question, lexical, source, top_k=depth, method=self._method)
         families = self.reprints.families(list({e.article.id for e in found}))
         reranker = self.models.reranker()
         if reranker:
-            found = rerank.rerank(question.text, found, reranker)
-        return tuple(reprints.folded(found, families, top_k))
+            found = rerank.rerank(text, found, reranker)
+        evidence = tuple(reprints.folded(found, families, top_k))
+        clock.lap("retrieve")
+        return question, evidence
 
     def _sentence_vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
         return self.vectors.encode(self.encoder(), texts)
@@ -339,6 +331,7 @@ class Pipeline:
             tokens=self.tokenizer.query_tokens,
             question_vectors=lambda texts: self.encoder().encode_queries(texts),
             fold=fold,
+            words=self.tokenizer.words,
         )
 
 

@@ -19,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.bilingual import to_chinese, to_english
-from rag.clauses import clauses
 from rag.fitness import fit, series
 from rag.overlap import Overlap, pairs_of
 from rag.question import Analysis
@@ -27,7 +26,7 @@ from rag.sentences import split_sentences
 from rag.types import Evidence, Span, Vectors
 
 FEATURES = (
-    "cosine", "clause", "pairs", "chars", "words", "pairs_near", "chars_near", "words_near",
+    "cosine", "pairs", "chars", "words", "pairs_near", "chars_near", "words_near",
     "before", "after", "fused", "counted", "fit_person", "fit_time", "fit_place",
     "fit_number", "fit_list", "fit_reason", "fit_manner", "fit_definition", "fit_thing", "quoted",
     "asserted", "first", "short", "asks", "new",
@@ -66,7 +65,7 @@ class Ranking:
         candidates: in the order of the evidence.
         scores: float64, (n,); higher is better; comparable within one question.
         features: float64, (n, len(FEATURES)).
-        cosines: float64, (n,), of question and sentence, or its best clause.
+        cosines: float64, (n,), of question and sentence.
         words: the question's words and the candidates that hold them.
     """
 
@@ -118,9 +117,9 @@ def rank(
         tokens: the question's words, folded.
         candidates: at least one.
         evidence: what the candidates were cut from.
-        sentence_vectors: sentences and clauses to unit rows.
+        sentence_vectors: sentences to unit rows.
     """
-    own, clause = _cosines(candidates, vector, sentence_vectors)
+    cosines = (sentence_vectors([c.text for c in candidates]) @ vector).astype(np.float64)
     foreign = np.array(
         [evidence[c.evidence].article.language != analysis.language for c in candidates]
     )
@@ -131,28 +130,11 @@ def rank(
         "chars": Overlap.of([(c, (c,)) for c in _HAN.findall(analysis.core)], texts),
     }
     features = np.zeros((len(candidates), len(FEATURES)))
-    for name, values in _columns(analysis, own, clause, overlap, foreign, candidates, evidence):
+    for name, values in _columns(analysis, cosines, overlap, foreign, candidates, evidence):
         features[:, FEATURES.index(name)] = values
     weights = _weights()
     scores = np.where(foreign, features @ weights["cross"], features @ weights["same"])
-    return Ranking(tuple(candidates), scores, features, np.maximum(own, clause), overlap["words"])
-
-
-def _cosines(
-    candidates: Sequence[Candidate], vector: NDArray[np.float32], sentence_vectors: Vectors
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Each candidate's own cosine with the question, and that of its best clause."""
-    parts = [clauses(c.text) for c in candidates]
-    texts = [c.text for c in candidates]
-    texts += [part for own in parts if len(own) > 1 for part in own]
-    cosines = (sentence_vectors(texts) @ vector).astype(np.float64)
-    own = cosines[: len(candidates)]
-    best, at = own.copy(), len(candidates)
-    for i, cut in enumerate(parts):
-        if len(cut) > 1:
-            best[i] = cosines[at : at + len(cut)].max()
-            at += len(cut)
-    return own, best
+    return Ranking(tuple(candidates), scores, features, cosines, overlap["words"])
 
 
 def _words(
@@ -189,8 +171,7 @@ def _standard(values: NDArray[np.float64], foreign: NDArray[np.bool_]) -> NDArra
 
 def _columns(
     analysis: Analysis,
-    own: NDArray[np.float64],
-    clause: NDArray[np.float64],
+    cosines: NDArray[np.float64],
     overlap: Mapping[str, Overlap],
     foreign: NDArray[np.bool_],
     candidates: Sequence[Candidate],
@@ -199,17 +180,15 @@ def _columns(
     """The features, by name, one value a candidate."""
     items = [evidence[c.evidence] for c in candidates]
     titles = [(e.article.title or "").lower() for e in items]
-    cosine, part = _standard(own, foreign), _standard(clause, foreign)
+    cosine = _standard(cosines, foreign)
     yield "cosine", cosine
-    yield "clause", part
     joined = [_neighbours(candidates, i, i + 1) for i in range(len(candidates) - 1)]
     for name, terms in overlap.items():
         yield name, terms.share()
         yield f"{name}_near", terms.near(joined, titles)
-    both = cosine + part
-    pairs = range(len(candidates))
-    yield "before", [both[i - 1] if _neighbours(candidates, i - 1, i) else 0.0 for i in pairs]
-    yield "after", [both[i + 1] if _neighbours(candidates, i, i + 1) else 0.0 for i in pairs]
+    places = range(len(candidates))
+    yield "before", [cosine[i - 1] if _neighbours(candidates, i - 1, i) else 0.0 for i in places]
+    yield "after", [cosine[i + 1] if _neighbours(candidates, i, i + 1) else 0.0 for i in places]
     # The passages' own cosines are no feature: within one article they say little about sentences,
     # and `fused` holds them already.
     yield "fused", [e.score for e in items]

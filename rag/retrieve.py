@@ -63,8 +63,32 @@ class Source:
     centres: Callable[[], Centres]
 
 
+def keywords(question: str, source: Source, method: Method | None = None) -> dict[str, float]:
+    """The passages that hold words of a question, by id, with their BM25 scores.
+
+    It needs no vector: the question may be encoded at the same time.
+
+    Args:
+        question: as it was asked.
+        source: what is searched.
+        method: as for `retrieve`.
+    """
+    asked, places = language_of(question), source.scope.places
+    across = bool(set(places) - {asked})
+    words = (
+        terms.translated(question, asked, source.tokens)
+        if across and (method or Method()).translated
+        else terms.plain(question, source.tokens)
+    )
+    words = mended(question, words, source.snapshot, source.tokens)
+    most = CANDIDATES * max(len(places), 1)
+    hits = source.snapshot.terms(words, most, source.scope.articles)
+    return {hit.id: hit.score for hit in hits}
+
+
 def retrieve(
     question: Question,
+    lexical: Mapping[str, float],
     source: Source,
     *,
     top_k: int,
@@ -74,6 +98,7 @@ def retrieve(
 
     Args:
         question: text and vector.
+        lexical: what `keywords` found.
         source: what is searched.
         top_k: at most so many.
         method: how candidates are compared and ranked; None for the product's way.
@@ -87,8 +112,11 @@ def retrieve(
     across = bool(set(scope.places) - {asked})
     centres = source.centres() if across and method.centred else None
     vector = centred(question.vector, centres.question[asked]) if centres else question.vector
-    words = _words(question.text, asked if across and method.translated else None, source)
-    found, lexical = _candidates(vector, words, source)
+    near: dict[str, None] = {}
+    for groups in scope.places.values():
+        hits = source.snapshot.dense(vector, CANDIDATES, groups)
+        near.update(dict.fromkeys(hit.id for hit in hits))
+    found = list(near | dict.fromkeys(lexical))
     if not found:
         return []
     languages = [scope.language(article_of(key), asked) for key in found]
@@ -98,12 +126,11 @@ def retrieve(
     if across and method.evened:
         compared = (_evened(compared[0], languages), _evened(compared[1], languages))
     dense, sentence = (dict(zip(found, column.tolist(), strict=True)) for column in compared)
-    by_name = {"dense": dense, "sentence": sentence, "lexical": lexical}
+    by_name = {"dense": dense, "sentence": sentence, "lexical": dict(lexical)}
     fused = method.fused(by_name, across)
     best = _best(fused)[: max(top_k, READ)]
     # A hit whose article was deleted a moment ago is in the index still, but not in the corpus.
-    passages = source.corpus.passages(best)
-    articles = source.corpus.get_many([p.article_id for p in passages.values()])
+    passages, articles = source.corpus.passages_and_articles(best)
     best = [key for key in best if key in passages and passages[key].article_id in articles]
     by_name["exact"] = _exact(question.text, best[:READ], passages, articles)
     # What is held exactly moves a passage up; how sure the ranks are, the others say.
@@ -122,32 +149,6 @@ def retrieve(
         )
         for rank, key in enumerate(best[:top_k], 1)
     ]
-
-
-def _candidates(
-    vector: Vector, words: Sequence[terms.Term], source: Source
-) -> tuple[list[str], dict[str, float]]:
-    """The passages that either index finds, by id, and the BM25 scores of those that hold words."""
-    places = source.scope.places
-    found: dict[str, None] = {}
-    for groups in places.values():
-        hits = source.snapshot.dense(vector, CANDIDATES, groups)
-        found.update(dict.fromkeys(hit.id for hit in hits))
-    most = CANDIDATES * max(len(places), 1)
-    lexical = {
-        hit.id: hit.score for hit in source.snapshot.terms(words, most, source.scope.articles)
-    }
-    return list(found | dict.fromkeys(lexical)), lexical
-
-
-def _words(question: str, language: str | None, source: Source) -> list[terms.Term]:
-    """What the keyword search looks for; with translations where the language is given."""
-    words = (
-        terms.translated(question, language, source.tokens)
-        if language
-        else terms.plain(question, source.tokens)
-    )
-    return mended(question, words, source.snapshot, source.tokens)
 
 
 def _best(fused: Mapping[str, float]) -> list[str]:

@@ -170,8 +170,9 @@ def _mistyped(typed: _Typed, vocabulary: Vocabulary, tokens: Tokens) -> Iterator
             after = run[at + 1] if wrong + run[at + 1 : at + 2] in strange else ""
             alike = _known_among(pinyin.alike(wrong), before, after, vocabulary)
             if not alike or not (before and after):
-                words = _in_words(before, wrong, after, alike, vocabulary, tokens)
-                alike = words if wrong in typed.tokens and len(words) == 1 else []
+                alone = wrong in typed.tokens
+                words = _in_words(before, wrong, after, alike, vocabulary, tokens) if alone else []
+                alike = words if len(words) == 1 else []
             if 0 < len(alike) <= MOST_GUESSES:
                 yield dict.fromkeys((p for c in alike for p in _pairs(before, c, after)), MEANT)
 

@@ -16,7 +16,13 @@ from rag.types import Article, Block, BlockKind, Evidence, Part, Passage, Questi
 
 ENCODER = HashingEncoder()
 TOKENIZER = Tokenizer()
-TOOLS = Tools(ENCODER.encode_passages, TOKENIZER.query_tokens, ENCODER.encode_queries, fold)
+TOOLS = Tools(
+    ENCODER.encode_passages,
+    TOKENIZER.query_tokens,
+    ENCODER.encode_queries,
+    fold,
+    TOKENIZER.words,
+)
 
 SCIENCE = (
     "科技创新能够催生新产业，是发展新质生产力的核心要素。"
@@ -286,4 +292,6 @@ def test_of_two_figures_the_one_whose_clause_was_asked_about_is_the_short_answer
         ("How many centres are there?", "en", None),
     ]
     for question, language, wanted in asked:
-        assert short_answer(analyse(question, fold, language), [text], fold) == wanted, question
+        assert (
+            short_answer(analyse(question, fold, language), [text], fold, TOKENIZER.words) == wanted
+        ), question

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index.tokens import fold
+from index.tokens import Tokenizer, fold
 from rag.fitness import asked_numbers, number_fit, series
 from rag.nearness import answers_in, nearness
 from rag.overlap import Overlap
@@ -11,6 +11,8 @@ from rag.question import LASTING, Wanted, analyse
 from rag.relevance import FEATURES, Candidate, Ranking
 from rag.short_answer import short_answer
 from rag.types import Span
+
+TOKENIZER = Tokenizer()
 
 
 def asked(text, language="zh"):
@@ -147,12 +149,12 @@ def test_shares_stay_between_none_and_all(sentence):
     ],
 )
 def test_the_short_answer_is_the_whole_number_or_date(question, sentence, short):
-    assert short_answer(asked(question), [sentence], fold) == short
+    assert short_answer(asked(question), [sentence], fold, TOKENIZER.words) == short
 
 
 def test_a_number_may_stand_in_a_further_sentence_of_the_answer():
     sentences = ["车站为混合式站台设计。", "全站有4个出口。"]
-    assert short_answer(asked("车站有几个出口？"), sentences, fold) == "4个"
+    assert short_answer(asked("车站有几个出口？"), sentences, fold, TOKENIZER.words) == "4个"
 
 
 @pytest.mark.parametrize(
@@ -177,12 +179,14 @@ def test_a_number_may_stand_in_a_further_sentence_of_the_answer():
     ],
 )
 def test_a_list_is_cut_from_its_sentence_without_what_leads_to_it(question, sentence, short):
-    assert short_answer(asked(question), [sentence], fold) == short
+    assert short_answer(asked(question), [sentence], fold, TOKENIZER.words) == short
 
 
 def test_an_english_list_is_cut_from_its_sentence():
     sentence = "The other four are Anshan, Tiger Park, Rain Forest and Wushan."
-    short = short_answer(asked("Which four are the others?", "en"), [sentence], fold)
+    short = short_answer(
+        asked("Which four are the others?", "en"), [sentence], fold, TOKENIZER.words
+    )
     assert short == "Anshan, Tiger Park, Rain Forest and Wushan"
 
 

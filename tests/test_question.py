@@ -4,7 +4,6 @@ from hypothesis import strategies as st
 
 from index.tokens import fold
 from rag.asked_heads import about
-from rag.clauses import clauses
 from rag.fitness import definition_fit, fit, number_fit, series
 from rag.numerals import numbers, values
 from rag.question import Wanted, analyse
@@ -155,19 +154,3 @@ def test_a_definition_says_what_its_subject_is():
     assert definition_fit(question, "新质生产力是先进生产力质态") == 1.0
     assert definition_fit(question, "发展是硬道理") == 0.5
     assert definition_fit(question, "要加快发展新质生产力") == 0.0
-
-
-@given(st.text(alphabet="重庆高质量发展，；：。、a b", max_size=120))
-def test_clauses_hold_the_sentence(sentence):
-    kept = "".join("".join(clauses(sentence)).split())
-    for character in "重庆高质量发展":
-        assert kept.count(character) == sentence.count(character)
-
-
-def test_a_long_sentence_has_clauses_and_a_short_one_is_its_own():
-    long = "布局建设工业大数据等领域的17个技术创新中心，形成4个国家高新区引领的发展格局。"
-    assert clauses(long) == [
-        "布局建设工业大数据等领域的17个技术创新中心",
-        "形成4个国家高新区引领的发展格局",
-    ]
-    assert clauses("推进教育改革。") == ["推进教育改革。"]

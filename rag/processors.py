@@ -1,0 +1,69 @@
+"""As many steps at one time as there are processors.
+
+More only take the interpreter from each other: with 8 clients on two processors 26 searches a
+second became 45 when the others waited.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import TypeVar
+
+_T = TypeVar("_T")
+
+
+class Processors:
+    """A turn is had by `with processors:`. Threads share one."""
+
+    def __init__(self) -> None:
+        """Count the processors that this process may use."""
+        count = len(os.sched_getaffinity(0))
+        self._free = threading.BoundedSemaphore(count)
+        self._pool = ThreadPoolExecutor(count, thread_name_prefix="beside")
+
+    def __enter__(self) -> None:
+        """Wait for a turn."""
+        self._free.acquire()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Let the next one have it."""
+        self._free.release()
+
+    def beside(self, work: Callable[[], _T]) -> Callable[[], _T]:
+        """Do something at the same time, where a processor has nothing else to do.
+
+        The caller must not hold a turn when it asks for the result.
+
+        Args:
+            work: begun at once if a turn is free, else when its result is asked for.
+
+        Returns:
+            Waits for the result; raises what the work raised.
+        """
+        if self._free.acquire(blocking=False):
+            return self._pool.submit(self._done, work).result
+        return lambda: self._later(work)
+
+    def _done(self, work: Callable[[], _T]) -> _T:
+        """The result of work whose turn has been taken."""
+        try:
+            return work()
+        finally:
+            self._free.release()
+
+    def _later(self, work: Callable[[], _T]) -> _T:
+        with self:
+            return work()
+
+    def close(self) -> None:
+        """End the threads."""
+        self._pool.shutdown()
