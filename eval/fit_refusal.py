@@ -46,7 +46,7 @@ L2 = 0.3
 
 FOLDS = 10
 
-THRESHOLD = 0.15
+THRESHOLD = 0.2
 """Refuse below this probability: on questions that it was not fitted on about as many refusals are
 wrong as are missing, and hardly any answerable question of the sets is refused."""
 

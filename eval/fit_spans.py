@@ -1,8 +1,9 @@
 """Finds the weights of `rag/span_weights.json`: which span of a sentence is the answer.
 
-    python -m eval.fit_spans SET.json … [--questions N] [--write FILE]
+    python -m eval.fit_spans SET.json ASKED.json+SEARCHED.json … [--questions N] [--write FILE]
 
-Each set is in SQuAD's format. A question is asked of the sentences of its own paragraph that hold
+Each set is in SQuAD's format; two with a plus ask the first one's questions of the second's
+paragraphs. A question is asked of the sentences of its own paragraph that hold
 an accepted answer; the weights maximise the probability, a softmax over the spans of the sentence,
 of the spans that are one. Two thirds of the articles fit, the others check; what is written is
 fitted on all.
@@ -22,7 +23,8 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.sparse import csr_matrix
 
-from eval.datasets import load_squad, sample
+from eval.datasets import SquadSet, sample
+from eval.fit_sentences import load
 from eval.text import best, cmrc_exact, cmrc_f1
 from index.tokens import Tokenizer, fold
 from rag.language import language_of
@@ -43,6 +45,7 @@ class Row:
 
     Attributes:
         group: rows of one paragraph are never on both sides of a check.
+        language: of question and sentence, "en-zh".
         names: each span's features.
         texts: the spans.
         right: whether each is an accepted answer.
@@ -57,25 +60,24 @@ class Row:
     right: NDArray[np.bool_]
 
 
-def rows(path: Path, count: int, tokenizer: Tokenizer) -> Iterator[Row]:
+def rows(source: SquadSet, count: int, tokenizer: Tokenizer) -> Iterator[Row]:
     """The sentences that hold an accepted answer, one a question."""
-    source = load_squad(path)
     asked = tuple(q for q in source.questions if q.answers and q.question.strip())
     for item in sample(asked, count):
         held = [s for s in sentences(item.paragraph) if any(a in s for a in item.answers)]
         if not held:
             continue
         text = fold(held[0]) if len(fold(held[0])) == len(held[0]) else held[0]
-        language = language_of(item.question)
+        language, other = language_of(item.question), language_of(item.paragraph)
         analysis = analyse(item.question, fold, language)
-        found = list(candidates(Asked.of(analysis, tokenizer.words), text, tokenizer.words))
+        found = list(candidates(Asked.of(analysis, tokenizer.words, other), text, tokenizer.words))
         if not found:
             continue
         texts = tuple(span.of(held[0]) for span, _ in found)
         right = np.array([best(cmrc_exact, text, item.answers) > 0 for text in texts])
         names = tuple(tuple(own) for _, own in found)
         kind = analysis.wanted.value
-        yield Row(item.paragraph, language, kind, names, texts, item.answers, right)
+        yield Row(item.paragraph, f"{language}-{other}", kind, names, texts, item.answers, right)
 
 
 def fit(data: Sequence[Row]) -> dict[str, dict[str, float]]:
@@ -146,12 +148,12 @@ def report(title: str, results: Sequence[tuple[float, bool, float]]) -> None:
 def main(arguments: Sequence[str]) -> None:
     """Fit and print; with --write, write the weights."""
     parser = ArgumentParser(description=__doc__)
-    parser.add_argument("sets", nargs="+", type=Path)
+    parser.add_argument("sets", nargs="+", metavar="SET")
     parser.add_argument("--questions", type=int, default=1500, help="of each set")
     parser.add_argument("--write", type=Path)
     options = parser.parse_args(arguments)
     tokenizer = Tokenizer()
-    data = [row for path in options.sets for row in rows(path, options.questions, tokenizer)]
+    data = [row for spec in options.sets for row in rows(load(spec), options.questions, tokenizer)]
     groups = sorted({row.group for row in data})
     held_out = set(groups[::3])
     table: dict[str, dict[str, dict[str, float]]] = {}

@@ -4,8 +4,9 @@ Every run of words within a clause is a candidate. It is described by yes-or-no 
 made of, what stands right before and after it (also set beside what stands around the question's
 own question word), and how much of it the question says already. Their weights, for each language
 and kind of question, are those of a softmax over the spans of a sentence; `eval/fit_spans.py` finds
-them. A weight that holds for all kinds of questions is shared between them (Daumé, 2007,
-Frustratingly Easy Domain Adaptation).
+them. Where the sentence is in the other language, the question's words are looked up in the
+dictionary first. A weight that holds for all kinds of questions is shared between them (Daumé,
+2007, Frustratingly Easy Domain Adaptation).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
 
+from rag.bilingual import to_chinese, to_english
 from rag.names import is_name
 from rag.question import Analysis
 from rag.types import Span
@@ -33,6 +35,9 @@ MOST_CHARACTERS = 40
 
 MOST_WORDS = 400
 """Words of a sentence that are looked at."""
+
+_ALIKE = re.compile(r"\d[\d.,]*|[a-z][a-z0-9-]+")
+"""What is written the same in both languages."""
 
 _STOPS = frozenset("，。；：！？,;:!?…—\n\t")
 _OPEN, _CLOSE = frozenset("“‘《「『(（[【\"'"), frozenset("”’》」』)）]】\"'")
@@ -107,7 +112,7 @@ class Asked:
 
     Attributes:
         pairs: pairs of neighbouring characters that stand in it.
-        words: its words.
+        words: its words, or what these may be in the sentence's language.
         noun: what stands behind its question word, "城市" of 哪座城市; may be "".
         before: what stands right before its question word.
         after: what stands behind the question word.
@@ -121,9 +126,17 @@ class Asked:
     after: str
 
     @classmethod
-    def of(cls, analysis: Analysis, words: Words) -> Asked:
-        """Take a question apart further."""
+    def of(cls, analysis: Analysis, words: Words, language: str) -> Asked:
+        """Take a question apart further.
+
+        Args:
+            analysis: the question.
+            words: cuts into words.
+            language: "zh" or "en", of the sentence that is looked at.
+        """
         folded = analysis.folded
+        if language != analysis.language:
+            return cls(analysis, *_translated(analysis, words), "", "", "")
         pattern = _ASKED_ZH if analysis.language == "zh" else _ASKED_EN
         match = pattern.search(folded)
         start, end = match.span() if match else (len(folded), len(folded))
@@ -149,6 +162,19 @@ class Found:
     probability: float
 
 
+def _translated(analysis: Analysis, words: Words) -> tuple[frozenset[str], frozenset[str]]:
+    """Pairs and words that a question may have in the other language."""
+    if analysis.language == "en":
+        found = [t for _, chinese in to_chinese(analysis.core) for t in chinese]
+        pairs = frozenset(t[i : i + 2] for t in found for i in range(len(t) - 1))
+    else:
+        asked = [w for w in words(analysis.core) if not _MARK.match(w)]
+        found = [w for _, phrases in to_english(asked) for p in phrases for w in p.split()]
+        pairs = frozenset()
+    same = _ALIKE.findall(analysis.folded)
+    return pairs, frozenset(found) - _LOOSE | frozenset(same)
+
+
 def best_span(analysis: Analysis, sentence: str, folded: str, words: Words) -> Found | None:
     """The span of a sentence that answers best.
 
@@ -159,14 +185,12 @@ def best_span(analysis: Analysis, sentence: str, folded: str, words: Words) -> F
         words: cuts into words.
 
     Returns:
-        None where the sentence is of another language than the question, or has no span.
+        None where there is no span.
     """
-    same = bool(_HAN.search(folded)) == (analysis.language == "zh")
-    table = _weights().get(analysis.language)
-    if table is None or not same:
-        return None
+    language = "zh" if _HAN.search(folded) else "en"
+    table = _weights()[f"{analysis.language}-{language}"]
     text = folded if len(folded) == len(sentence) else sentence
-    asked = Asked.of(analysis, words)
+    asked = Asked.of(analysis, words, language)
     found = list(candidates(asked, text, words))
     if not found:
         return None
@@ -281,6 +305,8 @@ def _beside(
         yield f"{side}:asked"
     if piece in "^$":
         yield f"{side}:end"
+    elif piece in _OPEN or piece in _CLOSE:
+        yield f"{side}:quote"
     elif _MARK.match(piece):
         yield f"{side}:mark"
     for name, words in groups.items():
