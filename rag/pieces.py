@@ -51,6 +51,16 @@ def split(piece: Piece, at: int) -> tuple[Piece, Piece]:
                 Part(max(0, part.start - at), Span(part.source.start + skipped, part.source.end))
             )
     return (
-        replace(piece, text=piece.text[:at], parts=tuple(left)),
-        replace(piece, text=piece.text[at:], parts=tuple(right)),
+        replace(
+            piece,
+            text=piece.text[:at],
+            parts=tuple(left),
+            breaks=tuple(b for b in piece.breaks if b < at),
+        ),
+        replace(
+            piece,
+            text=piece.text[at:],
+            parts=tuple(right),
+            breaks=tuple(b - at for b in piece.breaks if b > at),
+        ),
     )

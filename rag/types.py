@@ -86,11 +86,14 @@ class Piece:
             A character that stands in no part (a blank put in where Latin lines were joined)
             was not in the file.
         kind: what the format itself says (a Markdown heading), or None.
+        breaks: offsets in `text` at which it goes on in another column or on another page, where
+            the layout of a printed page says so.
     """
 
     text: str
     parts: tuple[Part, ...]
     kind: BlockKind | None = None
+    breaks: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,6 +96,14 @@ def test_a_newspaper_page_gives_its_whole_articles(browser):
     assert [a.authors for a in found] == [
         ("谭书遥",), ("贺一川",), ("晏清嘉",), ("黎向晚", "罗知秋"),
     ]  # fmt: skip
+    assert sum(len(b.joints) for a in found for b in a.blocks) > 2
+    for article in found:
+        for block in article.blocks:
+            for joint in block.joints:
+                ends = [p.start + len(p.source) for p in block.parts]
+                assert joint.at in ends  # between two lines
+                assert 0.5 < joint.confidence < 1
+                assert "column" in joint.reasons[0]
     assert {(a.published, a.source, a.page) for a in found} == {("2024-05-20", "文据日报", "第3版")}
 
 

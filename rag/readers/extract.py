@@ -30,11 +30,13 @@ class Paragraph:
         lines: as they are printed; they are put together without a blank beside Chinese.
         kind: what the format itself says, or None.
         page: the number of the page on which it begins, from 1; 0 for a format without pages.
+        breaks: the lines, counted from 0, that begin in another column or on another page.
     """
 
     lines: tuple[str, ...]
     kind: BlockKind | None = None
     page: int = 0
+    breaks: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,8 @@ def to_json(extract: Extract) -> dict[str, Any]:
     """An extract as JSON can carry it."""
     return {
         "paragraphs": [
-            [list(p.lines), p.kind.value if p.kind else None, p.page] for p in extract.paragraphs
+            [list(p.lines), p.kind.value if p.kind else None, p.page, list(p.breaks)]
+            for p in extract.paragraphs
         ],
         "metadata": dict(extract.metadata),
         "format": extract.format,
@@ -73,8 +76,8 @@ def from_json(value: Mapping[str, Any]) -> Extract:
     """The inverse of `to_json`."""
     return Extract(
         tuple(
-            Paragraph(tuple(lines), BlockKind(kind) if kind else None, page)
-            for lines, kind, page in value["paragraphs"]
+            Paragraph(tuple(lines), BlockKind(kind) if kind else None, page, tuple(breaks))
+            for lines, kind, page, breaks in value["paragraphs"]
         ),
         {k: v if isinstance(v, str) else tuple(v) for k, v in value["metadata"].items()},
         value["format"],
@@ -118,9 +121,9 @@ def _laid_out(paragraphs: Sequence[Paragraph]) -> tuple[str, tuple[Piece, ...], 
     """The text of some paragraphs, their pieces, and how many characters were left out."""
     texts: list[str] = []
     length, dropped, page = 0, 0, 1
-    found: list[tuple[list[tuple[int, str]], BlockKind | None]] = []
+    found: list[tuple[list[tuple[int, str]], BlockKind | None, set[int]]] = []
     for paragraph in paragraphs:
-        lines, lost = _clean(paragraph.lines)
+        lines, lost, broken = _clean(paragraph)
         dropped += lost
         if not lines:
             continue
@@ -134,12 +137,14 @@ def _laid_out(paragraphs: Sequence[Paragraph]) -> tuple[str, tuple[Piece, ...], 
             rows.append((length + (number > 0), line))
             texts.append(("\n" if number else "") + line)
             length += len(texts[-1])
-        found.append((rows, paragraph.kind))
+        found.append((rows, paragraph.kind, {rows[number][0] for number in broken}))
     text = "".join(texts)
     pieces = []
-    for rows, kind in found:
+    for rows, kind, begins in found:
         placed = (source_line(text, at, at + len(line)) for at, line in rows)
-        pieces.append(as_kind(join([line for line in placed if line]), kind))
+        piece = as_kind(join([line for line in placed if line]), kind)
+        breaks = tuple(p.start for p in piece.parts if p.source.start in begins and p.start)
+        pieces.append(replace(piece, breaks=breaks))
     return text, tuple(pieces), dropped
 
 
@@ -160,15 +165,19 @@ def pages_of(document: Document, pieces: Iterable[int]) -> str | None:
     return str(first) if first == last else f"{first}-{last}"
 
 
-def _clean(lines: Sequence[str]) -> tuple[list[str], int]:
-    """Canonical lines without blank ones, and how many characters were left out."""
+def _clean(paragraph: Paragraph) -> tuple[list[str], int, list[int]]:
+    """Canonical lines without blank ones, how many characters were left out, and the breaks."""
     kept: list[str] = []
     dropped = 0
-    for line in lines:
+    breaks: list[int] = []
+    for number, line in enumerate(paragraph.lines):
         text, lost = clean(line)
         dropped += lost
-        kept += [bare for bare in _rows(text) if bare]
-    return kept, dropped
+        rows = [bare for bare in _rows(text) if bare]
+        if rows and number in paragraph.breaks:
+            breaks.append(len(kept))
+        kept += rows
+    return kept, dropped, breaks
 
 
 def _rows(text: str) -> Iterator[str]:

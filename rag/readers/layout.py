@@ -98,7 +98,9 @@ def paragraphs(leaves: Sequence[Sequence[Box]], page: int, *, joined: bool) -> l
                 kind = _one_of_two(found, run)
             if joined and number == 0 and found and kind is None and _goes_on(found[-1], leaf):
                 before, boxes = found[-1]
-                found[-1] = (Paragraph(before.lines + lines, None, before.page), [*boxes, *run])
+                breaks = (*before.breaks, len(before.lines))
+                whole = Paragraph(before.lines + lines, None, before.page, breaks)
+                found[-1] = (whole, [*boxes, *run])
             else:
                 found.append((Paragraph(lines, kind, page), run))
     return [paragraph for paragraph, _ in found]

@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from rag.types import BlockKind, Part, Piece, Span
@@ -253,4 +253,4 @@ def _is_han(ch: str) -> bool:
 
 def as_kind(piece: Piece, kind: BlockKind | None) -> Piece:
     """The same piece under a kind that the format states."""
-    return Piece(piece.text, piece.parts, kind)
+    return replace(piece, kind=kind)

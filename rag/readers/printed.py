@@ -126,5 +126,7 @@ def _over_the_page(before: list[Paragraph], added: list[Paragraph]) -> list[Para
     whole = last.lines[-1][-1] in "。！？!?.…”』）)】;；：:"
     if whole or last.kind or first.kind or len("".join(last.lines)) < 15:
         return added
-    before[-1] = Paragraph(last.lines + first.lines, None, last.page)
+    count = len(last.lines)
+    breaks = (*last.breaks, count, *(count + at for at in first.breaks))
+    before[-1] = Paragraph(last.lines + first.lines, None, last.page, breaks)
     return added[1:]
