@@ -246,6 +246,7 @@ def citation_json(citation: Citation) -> Json:
         "start_char": citation.span.start,
         "end_char": citation.span.end,
         "source_spans": [_span(s) for s in citation.source_spans],
+        "source_page": citation.source_page,
         "support": citation.support.value,
         "score": round(citation.score, 4),
     }

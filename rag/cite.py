@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from index.tokens import fold
 from rag import across
@@ -72,6 +73,23 @@ def verify(
         citations.append(_citation(claim, article, number, len(text), said, found, articles))
         text += f"{said}[{number}]"
     return (text, tuple(citations)) if citations else (draft.reason, ())
+
+
+def with_pages(
+    citations: Sequence[Citation], page_of: Callable[[str, int], int | None]
+) -> tuple[Citation, ...]:
+    """The citations with the page of the PDF or scan on which each quote begins.
+
+    Args:
+        citations: of an answer.
+        page_of: an article's id and a place in its source to a page, or None.
+    """
+    return tuple(
+        replace(c, source_page=page_of(c.article.id, c.source_spans[0].start))
+        if c.source_spans
+        else c
+        for c in citations
+    )
 
 
 def source_spans(article: Article, span: Span) -> tuple[Span, ...]:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from rag.checksums import add_sums, damaged, insert, register
 from rag.errors import CorpusDamaged, HomeUnusable, NewerFormat, NotFound
+from rag.readers.extract import PAGED, page_at
 from rag.types import (
     Article,
     Block,
@@ -520,6 +521,24 @@ class Corpus:
                 ).fetchall()
                 for name, query in queries.items()
             }
+
+    def source_page(self, article_id: str, place: int) -> int | None:
+        """The page of the PDF or scan, from 1, on which a place of an article's source stands.
+
+        Args:
+            article_id: an article.
+            place: in the text of the file that it was read from, in code points.
+
+        Returns:
+            None where the first file that holds the article has no pages.
+        """
+        with self._connection() as db:
+            row = db.execute(
+                "SELECT format, substr(text, 1, ?) FROM documents JOIN document_articles"
+                " ON document_id = documents.id WHERE article_id = ? ORDER BY documents.id LIMIT 1",
+                (place, article_id),
+            ).fetchone()
+        return page_at(row[1], place) if row and row[0] in PAGED else None
 
     def uris(self, article_id: str) -> list[str]:
         """The files that hold an article."""

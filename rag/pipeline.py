@@ -245,7 +245,9 @@ class Pipeline:
         articles = {e.article.id: e.article for e in evidence}
         with self._processors:
             words, citations = cite.verify(draft, articles, evidence)
-        citations = support.marked(citations, written.unproved)
+        citations = support.marked(
+            cite.with_pages(citations, self.corpus.source_page), written.unproved
+        )
         clock.lap("cite")
         if not written.streamed:
             yield Event(delta=words)

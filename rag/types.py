@@ -334,6 +334,8 @@ class Citation:
         after: up to 60 characters after it.
         source_spans: the quote's places in the source file; several across a closed column break.
         score: 0 to 1, higher is better.
+        source_page: the page of the PDF or scan on which the quote begins, from 1; None where the
+            file has no pages.
     """
 
     number: int
@@ -350,6 +352,7 @@ class Citation:
     source_spans: tuple[Span, ...]
     support: Support
     score: float
+    source_page: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -190,6 +190,7 @@ def _citation(number: int, start: int, text: str, quote: str, support: str) -> J
         "start_char": at,
         "end_char": at + len(quote),
         "source_spans": [[at, at + len(quote)]],
+        "source_page": None,
         "support": support,
         "score": 0.83,
     }

@@ -15,8 +15,11 @@ import pytest
 from fakes import HashingEncoder
 
 from rag.errors import BadInput, UnreadableFile
+from rag.intake import Intake
 from rag.progress import Steps
 from rag.readers.ahead import Ahead
+from rag.readers.text import text_pieces
+from rag.types import Document
 from rag.watching import settled
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -145,6 +148,24 @@ def test_a_parsed_file_that_has_not_changed_is_not_parsed_again(pipeline, folder
     again = {r.uri: r for r in pipeline.archive.follow(folder)}
     page = str(folder / "p.html")
     assert (again[page].outcome, again[page].articles) == ("unchanged", added[page].articles)
+
+
+def test_a_citation_names_the_page_of_its_pdf(pipeline):
+    text = f"标题\n\n{FIRST}\n\f{SECOND}\n\f{THIRD}"
+    document = Document(
+        "a.pdf", text, text_pieces(text)[0], {"kind": "article"}, "pdf", "", "0" * 64
+    )
+    report = Intake(pipeline.corpus).put_file("a.pdf", [document])
+    pipeline.archive.sync()
+    answer = pipeline.ask("老旧小区改造先改什么？")
+    cited = {c.quote: c.source_page for c in answer.citations}
+    assert cited[THIRD] == 3
+    (article,) = pipeline.corpus.get_many(report.articles).values()
+    pages = [
+        pipeline.corpus.source_page(article.id, p.parts[0].source.start) for p in article.paragraphs
+    ]
+    assert pages[-3:] == [1, 2, 3]
+    assert pipeline.corpus.source_page("no such", 0) is None
 
 
 # Stopped and gone on; in bounded memory
