@@ -4,6 +4,8 @@
 # make eval   score the sample questions; fail if a score fell by more than its interval
 #             (make eval-keep holds the new scores, to be committed with what changed them)
 # make torture   the long forms of the tests of safety: some hours; figures in eval/results
+# make audit     bandit, the Dockerfile's linter, an SBOM (dist/sbom.json); pip-audit where it can
+# make api-check schemathesis against the real application, all checks
 
 PYTHON ?= python3
 VENV := .venv
@@ -21,7 +23,7 @@ else
 HOME_DIR ?= wenju-data-$(shell printf %s '$(abspath $(ARTICLES))' | cksum | cut -d' ' -f1)
 endif
 
-.PHONY: run test check eval eval-keep torture setup clean
+.PHONY: run test check eval eval-keep torture setup clean audit api-check
 
 SCORES := eval/results/samples.json
 EVAL_HOME := wenju-data-eval
@@ -56,6 +58,30 @@ torture: $(STAMP)
 	$(BIN)/python -m eval torture $(PARTS) --out eval/results/torture.json
 	$(BIN)/python -m eval torture load --out eval/results/load.json
 
+TOOLS := .venv-tools/.set-up
+
+# Without its database of advisories pip-audit finds nothing and says so: that is "not run", not
+# "clean", and does not fail this.
+audit: $(STAMP) $(TOOLS)
+	.venv-tools/bin/bandit -q -c pyproject.toml -r api rag index eval
+	.venv-tools/bin/hadolint Dockerfile
+	@mkdir -p dist
+	.venv-tools/bin/cyclonedx-py environment $(BIN)/python --pyproject pyproject.toml -o dist/sbom.json
+	@.venv-tools/bin/pip-audit --strict --disable-pip --no-deps -r constraints.txt >dist/pip-audit.txt 2>&1; \
+	  status=$$?; tail -3 dist/pip-audit.txt; \
+	  if [ $$status = 0 ]; then echo "pip-audit: clean"; \
+	  elif grep -q '^Found [0-9]* known vulnerabilit' dist/pip-audit.txt; then exit 1; \
+	  else echo "pip-audit: NOT RUN (no database of advisories can be reached)"; fi
+
+PHASES ?= coverage
+api-check: $(STAMP) $(TOOLS)
+	$(BIN)/python .ci/api_check.py .venv-tools/bin/st --phases $(PHASES)
+
+$(TOOLS): .ci/tools.txt
+	@$(PYTHON) -m venv .venv-tools
+	@.venv-tools/bin/python -m pip install --quiet --disable-pip-version-check -r .ci/tools.txt
+	@touch $(TOOLS)
+
 setup: $(STAMP)
 
 # torch first and pinned: the registry's newest brings gigabytes of CUDA libraries.
@@ -72,4 +98,4 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $(STAMP)
 
 clean:
-	rm -rf $(VENV) wenju-data wenju-data-* dist build
+	rm -rf $(VENV) .venv-tools wenju-data wenju-data-* dist build

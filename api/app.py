@@ -15,6 +15,7 @@ from fastapi.staticfiles import StaticFiles
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import compile_path
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from api import archive as archive_routes
@@ -164,6 +165,16 @@ def create_app(
     return app
 
 
+def _methods(app: FastAPI, path: str) -> list[str]:
+    """The methods that an address takes, of all its routes, as the API's docs name them."""
+    return sorted(
+        method.upper()
+        for template, operations in app.openapi()["paths"].items()
+        if compile_path(template)[0].match(path)
+        for method in operations
+    )
+
+
 def _handle_errors(app: FastAPI) -> None:
     def ours(request: Request, error: Exception) -> Response:
         assert isinstance(error, WenjuError)  # noqa: S101 registered for this class only
@@ -183,8 +194,12 @@ def _handle_errors(app: FastAPI) -> None:
     def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 registered for this class only
         code = _HTTP_CODES.get(error.status_code, "http_error")
+        headers = dict(error.headers or {})
+        if error.status_code == 405:  # the router names the methods of the first route only
+            methods = _methods(app, request.scope["path"])
+            headers["Allow"] = ", ".join(methods) or headers.get("Allow", "")
         return JSONResponse(
-            error_body(request, code, str(error.detail)), error.status_code, error.headers
+            error_body(request, code, str(error.detail)), error.status_code, headers
         )
 
     handlers: list[tuple[type[Exception], Callable[[Request, Exception], Response]]] = [

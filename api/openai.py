@@ -28,7 +28,29 @@ from rag.prompts import count_tokens
 from rag.sentences import split_sentences
 from rag.types import Answer, Article, Citation, Turn
 
-router = APIRouter(tags=["openai"])
+_ERROR = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["message", "type", "param", "code"],
+            "properties": {
+                "message": {"type": "string"},
+                "type": {"type": "string"},
+                "param": {"type": "null"},
+                "code": {"type": "string"},
+            },
+        }
+    },
+}
+ERRORS: dict[int | str, Json] = {
+    code: {"description": "Why not", "content": {"application/json": {"schema": _ERROR}}}
+    for code in schemas.ERRORS
+}
+"""What these routes may answer instead, for the API's docs."""
+
+router = APIRouter(tags=["openai"], responses=ERRORS)
 
 MODELS = {"wenju": "auto", "wenju-extractive": "extractive"}
 """The models offered, and the mode of the pipeline that each stands for."""
@@ -142,7 +164,32 @@ def _model(name: str) -> Json:
 _SCHEMA = {
     "requestBody": {
         "required": True,
-        "content": {"application/json": {"schema": {"type": "object"}}},
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["messages"],
+                    "properties": {
+                        "model": {"type": "string", "enum": list(MODELS)},
+                        "messages": {
+                            "type": "array",
+                            "description": "the last is the user's",
+                            "minItems": 1,
+                            "maxItems": 200,
+                            "items": {
+                                "type": "object",
+                                "required": ["role", "content"],
+                                "properties": {
+                                    "role": {"type": "string", "enum": ["user", "assistant"]},
+                                    "content": {"type": "string"},
+                                },
+                            },
+                        },
+                        "stream": {"type": "boolean"},
+                    },
+                }
+            }
+        },
     }
 }
 

@@ -54,7 +54,12 @@ def _state(request: Request) -> State:
 Shared = Annotated[State, Depends(_state)]
 
 
-@router.post("/v1/ask", tags=["questions"])
+_ANSWERS: dict[int | str, Json] = {
+    200: {"content": {"application/json": {"schema": {}}, "application/jsonl": {"schema": {}}}}
+}
+
+
+@router.post("/v1/ask", tags=["questions"], responses=_ANSWERS)
 async def ask(body: AskBody, request: Request, state: Shared) -> Response:
     """Answer a question with verified citations; `stream: true` gives JSON lines."""
     state.pipeline.checked(body.question)

@@ -85,7 +85,8 @@ class TurnBody(_Strict):
 class SearchBody(_Strict):
     """POST /v1/search."""
 
-    question: str
+    # What the schema says here the pipeline checks, so that blanks are told like no question.
+    question: str = Field(json_schema_extra={"minLength": 1, "pattern": r"\S"})
     top_k: int | None = Field(None, ge=1, le=50)
     filters: FilterBody = Field(default_factory=lambda: FilterBody.model_validate({}))
 
@@ -94,7 +95,7 @@ class AskBody(SearchBody):
     """POST /v1/ask."""
 
     history: list[TurnBody] = Field(default=[], max_length=50)
-    stream: bool = False
+    stream: bool = Field(default=False, strict=True)
     mode: Literal["auto", "extractive"] = "auto"
     language: Literal["zh", "en"] | None = None
 
@@ -150,8 +151,12 @@ class ArticleBody(_Strict):
     name: str = Field("article.md", max_length=255, description="names the article's file")
     text: str = Field(max_length=32 * 1024 * 1024)
     kind: Literal["page", "article", "articles"] | None = None
-    dry_run: bool = Field(False, description="show what would be read, and store nothing")
-    restore: bool = Field(False, description="bring back articles that had been deleted")
+    dry_run: bool = Field(
+        False, strict=True, description="show what would be read, and store nothing"
+    )
+    restore: bool = Field(
+        False, strict=True, description="bring back articles that had been deleted"
+    )
 
 
 def head_json(article: Article) -> Json:

@@ -1,31 +1,40 @@
-"""`python tests/serve_fake.py HOME CACHE [SLOW]`: the real server with a stand-in for the model.
+"""Serves the real application over a small archive with an encoder that needs no model.
 
-SLOW: seconds that a question's encoding takes.
+`python tests/serve_fake.py PORT` is what `make api-check` sends its requests to; the home is a
+temporary folder.
 """
 
+from __future__ import annotations
+
 import sys
-import time
+import tempfile
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from api.server import serve
+import uvicorn
+from fakes import HashingEncoder
+
+from api.app import create_app
 from api.settings import load
-from eval.torture_archive import Hashed
 from rag.pipeline import Pipeline
 
+ARTICLE = (
+    "---\ntitle: 试验田\nauthors: 王一\ndate: 2024-05-20\n---\n\n今年全县建成试验田三十二块。\n"
+)
 
-class Slow(Hashed):
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
 
-    def encode_queries(self, texts):
-        if any("慢" in text for text in texts):
-            time.sleep(self.seconds)
-        return super().encode_queries(texts)
+def main(port: int) -> None:
+    """Serve until interrupted."""
+    with tempfile.TemporaryDirectory() as folder:
+        settings = load(home=Path(folder) / "home", cache=Path(folder))
+        pipeline = Pipeline(settings.config(), HashingEncoder())
+        pipeline.add_upload("a.md", ARTICLE.encode())
+        uvicorn.run(
+            create_app(settings, pipeline), port=port, log_level="warning", server_header=False
+        )
 
 
 if __name__ == "__main__":
-    settings = load(home=Path(sys.argv[1]), cache=Path(sys.argv[2]), port=0)
-    slow = float(sys.argv[3]) if len(sys.argv) > 3 else 0.0
-    serve(settings, Pipeline(settings.config(), Slow(slow)))
+    main(int(sys.argv[1]))

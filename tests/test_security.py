@@ -324,3 +324,10 @@ def test_an_unforeseen_error_carries_them_too(make_client, pipeline):
     assert response.status_code == 500
     assert response.headers["x-request-id"] == response.json()["error"]["request_id"] == "mine-1"
     assert response.headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_wrong_method_is_told_all_the_right_ones(make_client):
+    client = make_client()
+    assert client.put("/v1/articles").headers["allow"] == "GET, POST"
+    assert client.put("/v1/articles/a").headers["allow"] == "DELETE, GET"
+    assert client.put("/v1/ask").headers["allow"] == "POST"
