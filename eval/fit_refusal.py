@@ -44,9 +44,19 @@ or without its own paragraph."""
 L2 = 0.3
 """Of the weights of standardised signals."""
 
+SPEAK_FOR = frozenset(("score", "margin", "mass", "sentence", "clause", "article"))
+SPEAK_AGAINST = frozenset(
+    (
+        "lacking", "lacking_number", "no_count", "missing_number", "lost_number", "missing_name",
+    )
+)  # fmt: skip
+"""Signals that may only raise the probability, and such as may only lower it. Fitted freely some
+turned round, being like each other, and on the sample questions, which nothing is fitted on, the
+area under the curve was .889 instead of .906."""
+
 FOLDS = 10
 
-THRESHOLD = 0.2
+THRESHOLD = 0.3
 """Refuse below this probability: on questions that it was not fitted on about as many refusals are
 wrong as are missing, and hardly any answerable question of the sets is refused."""
 
@@ -137,7 +147,12 @@ def fit(rows: Sequence[Row]) -> NDArray[np.float64]:
         pull = -weights * labels / (1.0 + np.exp(np.clip(margin, -50, 50)))
         return value, given.T @ pull + penalty * w
 
-    found = minimize(loss, np.zeros(given.shape[1]), jac=True, method="L-BFGS-B").x
+    bounds = [
+        (0.0 if name in SPEAK_FOR else None, 0.0 if name in SPEAK_AGAINST else None)
+        for name in (*refusal.SIGNALS, "bias")
+    ]
+    start = np.zeros(given.shape[1])
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x
     plain = found[:-1] / spread
     result: NDArray[np.float64] = np.array([*plain, found[-1] - plain @ mean])
     return result

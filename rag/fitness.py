@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from rag.numerals import Number, numbers
-from rag.question import LASTING, Analysis, Wanted
+from rag.question import LASTING, LONG, Analysis, Wanted
 
 DATE = re.compile(
     r"\d{3,4}\s*年|\d{1,2}\s*月|\d{1,2}\s*[日号]|世纪|年代|[一二三四五六七八九〇]{4}年|[今去昨明前]年|[今昨前]天|"
@@ -46,7 +46,9 @@ STEPS = re.compile(
 )
 """What opens one item of a list that runs over sentences: 一是, 首先, 第二, （三）, 4."""
 
-_CURRENCY = re.compile(r"元|美元|欧元|港元|日元|英镑|\$|usd|yuan|rmb|dollar")
+_CURRENCY = re.compile(
+    r"元|美元|欧元|港元|日元|英镑|\$|usd|yuan|rmb|dollar|euro|pound|yen|franc|rupee|crown|rouble|ruble|won\b"
+)
 _PERCENT = re.compile(r"%|％|百分|个百分点|成|percent|:\d|倍|半")
 
 
@@ -138,16 +140,31 @@ def definition_fit(analysis: Analysis, folded: str) -> float:
 
 
 def asked_numbers(analysis: Analysis, folded: str) -> list[Number]:
-    """The numbers of a sentence that can answer a question for a number, in order."""
+    """The numbers of a sentence that can answer a question for a number, in order.
+
+    Of an English sentence those before the noun that is counted, where there are any: of 18
+    kilometres and 21 stops the latter tell "how many stops".
+    """
     stated = {value for value, _ in analysis.asserted}
+    counted = _HOW_MANY.search(analysis.folded)
     ordinal = "第" in analysis.folded or "排名" in analysis.folded
-    return [
+    found = [
         n
         for n in numbers(folded)
         if n.value not in stated
         and _has_unit(analysis.unit, n, folded)
         and (ordinal or folded[: n.span.start][-1:] != "第")
     ]
+    if counted is None:
+        return found
+    stems = {word.rstrip("s") for word in counted[1].split() if word not in _AUXILIARY}
+    return [n for n in found if stems & _counted(folded, n)] or found
+
+
+def _counted(folded: str, number: Number) -> set[str]:
+    """The first words behind a number, without a plural's s."""
+    words = re.findall(r"[a-z]+", folded[number.span.end : number.span.end + 40])
+    return {word.rstrip("s") for word in words[:4]}
 
 
 def _has_unit(unit: str, number: Number, folded: str) -> bool:
@@ -159,11 +176,15 @@ def _has_unit(unit: str, number: Number, folded: str) -> bool:
     before = folded[: number.span.start]
     after = _ROUND.sub("", folded[number.span.end : number.span.end + 12].lstrip())
     if unit == "元":
-        return bool(_CURRENCY.search(after[:8])) or before.endswith(("$", "¥"))
+        spent = _SCALE.sub("", folded[number.span.end : number.span.end + 24].lstrip())
+        return bool(_CURRENCY.search(after[:8]) or _CURRENCY.match(spent)) or before.endswith(
+            ("$", "¥")
+        )
     if unit == "%":
         return bool(_PERCENT.match(after)) or before.endswith(("分之", ":"))
-    if unit == LASTING:
-        return bool(_LENGTH.match(after)) and not _year(number, after)
+    if unit in (LASTING, LONG):
+        lasts = bool(_LENGTH.match(after)) and not _year(number, after)
+        return lasts or (unit == LONG and bool(_EXTENT.match(after)))
     if unit[:1] not in ("年", "月", "日", "天", "号") and _dated(number, before, after):
         return False
     if number.written == "han" and (not number.unit or _A.match(folded, number.span.start)):
@@ -203,6 +224,14 @@ _ROUND = re.compile(r"^(?:[多余来][万亿千百]*|\s*[~—–至到-]\s*[\d.,
 _PERSONS = frozenset("人名位口")
 _LENGTH = re.compile(
     r"年|个?多?月|天|日|周|个?星期|个?(?:多|半)?小时|分钟?|秒|(?:year|month|week|day|hour|minute|second)"
+)
+_AUXILIARY = frozenset(
+    "has have had is are was were do does did will would can could of in there".split()
+)
+_HOW_MANY = re.compile(r"\bhow many ((?:\w+ )?\w+)")
+_SCALE = re.compile(r"^(?:(?:hundred|thousand|million|billion|trillion) )+")
+_EXTENT = re.compile(
+    r"[公英海]?里|千?米|厘米|毫米|英尺|英寸|尺|-?(?:km|kilomet|met(?:er|re)|mile|f[eo]+t\b|yards?\b|inch)|m\b"
 )
 _MEASURE = re.compile(
     r"公|平方|立方|米|厘|毫|吨|度|列|亩|小时|分钟|秒|斤|克|升|瓦|千|海里|英|元|美"

@@ -10,8 +10,8 @@ from enum import StrEnum
 from rag.asked_heads import COUNT, EN_COUNT, Head, head_asked
 from rag.numerals import numbers
 
-LASTING = "时间"
-"""The unit of a question for how long something takes."""
+LASTING, LONG = "时间", "长短"
+"""The units of a question for how long something takes, and for a length, of time or in space."""
 
 
 class Wanted(StrEnum):
@@ -40,7 +40,7 @@ class Analysis:
         wanted: the kind of answer.
         count: how many items are asked for ("哪四大", "which five"), or None.
         unit: the measure or noun that an asked number must carry ("家", "元", "%"), `LASTING` for
-            a length of time, or "".
+            a length of time, `LONG` for one of either kind, or "".
         asserted: numbers that the question itself states, with their unit ("2027" "年").
         quoted: what stands in quotation or title marks.
         latin: names in Latin letters in a Chinese question, numbers with letters (5G) too.
@@ -87,6 +87,7 @@ _NUMBER = re.compile(
     r"|金额|gdp|产值|总额)"
     r"(?:是|为|达到?|有)?(?:什么|何)?[？?]?$"
     r"|\bhow (?:many|much|long|far|old|large|big|tall|high|deep|often|fast)\b"
+    r"|\bwhat (?:did|does|do|will|would|has|have)\b.{1,60}\bcost\b"
     r"|\bwhat (?:\w+ ){0,2}(?:percentage|percent|proportion|number|rate|share|amount|population"
     r"|area|size|ratio|salary|wage|fine|price|cost|fee|margin|budget|speed|height|length|depth"
     r"|distance|temperature|weight)\b"
@@ -138,7 +139,8 @@ _RATE = re.compile(
     r"|率(?:是|为|有|达到?|了)*多少|interest rate|growth rate|\bmargin\b|\bwhat share\b"
 )
 _PEOPLE = re.compile(r"(?:人口|人数|客流量?|吞吐量)(?:是|为|有|达到?|了)*多少")
-_LASTING = re.compile(r"多久|多长时间|\bhow long\b")
+_LASTING = re.compile(r"多久|多长时间|\bhow long (?!(?:is|are|was|were)\b)")
+_LONG = re.compile(r"多长(?!时间)|\bhow long\b")
 
 
 def analyse(text: str, fold: Callable[[str], str], language: str) -> Analysis:
@@ -221,6 +223,8 @@ def _unit(folded: str) -> str:
         return "%"
     if _LASTING.search(folded):
         return LASTING
+    if _LONG.search(folded):
+        return LONG
     match = _UNIT_ASKED.search(folded)
     if match and match[1]:
         return match[1][:2]

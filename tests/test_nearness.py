@@ -152,6 +152,21 @@ def test_the_short_answer_is_the_whole_number_or_date(question, sentence, short)
     assert short_answer(asked(question), [sentence], fold, TOKENIZER.words) == short
 
 
+@pytest.mark.parametrize(
+    ("question", "sentence", "numbers"),
+    [
+        ("How many stops has the line?", "The line is 18 kilometres long and has 21 stops.", "21"),
+        ("How long is the line?", "The line has 21 stops and is 18 kilometres long.", "18"),
+        ("How long did it take?", "The line is 18 kilometres long; it took 30 months.", "30"),
+        ("What did the line cost?", "Begun in 2019, it cost 240 million crowns.", "240"),
+        ("线路有多长？", "全线设21座车站，长18公里。", "18"),
+    ],
+)
+def test_an_asked_number_counts_or_measures_what_is_asked(question, sentence, numbers):
+    language = "zh" if "？" in question else "en"
+    assert told(question, fold(sentence), language) == [numbers]
+
+
 def test_a_number_may_stand_in_a_further_sentence_of_the_answer():
     sentences = ["车站为混合式站台设计。", "全站有4个出口。"]
     assert short_answer(asked("车站有几个出口？"), sentences, fold, TOKENIZER.words) == "4个"
