@@ -21,7 +21,7 @@ from api.schemas import FilterBody, TurnBody
 from api.settings import Settings
 from api.work import events_of
 from rag import __version__
-from rag.errors import WenjuError
+from rag.errors import BadInput, WenjuError
 from rag.pipeline import Pipeline
 from rag.types import Filters
 
@@ -119,7 +119,15 @@ def serve(settings: Settings, pipeline: Pipeline, *, http: bool) -> None:
         pipeline: the archive.
         http: streamable HTTP at /mcp; else one agent on standard input and output. On a loopback
             address the protocol's own check refuses web pages of other hosts (DNS rebinding).
+
+    Raises:
+        BadInput: HTTP is asked for where API keys are: this protocol's server asks for none.
     """
+    if http and settings.keys_asked:
+        raise BadInput(
+            "Agents are served over HTTP on a loopback address only, where no API keys are asked "
+            "for; put a proxy that knows its callers before it."
+        )
     made = server(pipeline, concurrency=settings.concurrency, queue=settings.queue)
     if http:
         made.run("streamable-http", host=settings.host, port=settings.port)

@@ -176,6 +176,7 @@ def test_the_command_makes_lists_and_revokes(tmp_path):
         (["keys", "create", ""], 1, "printable"),
         (["keys", "revoke", "0000"], 1, "wenju keys list"),
         (["serve", "--host", "0.0.0.0", "--port", "0"], 1, "wenju keys create"),
+        (["mcp", "--http", "--host", "0.0.0.0"], 1, "loopback address only"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(tmp_path, args, status, said):
