@@ -64,15 +64,21 @@ class Served:
 
 
 @contextmanager
-def served(config: Config, log: Path) -> Iterator[Served]:
+def served(config: Config, log: Path, command: Sequence[str] = ()) -> Iterator[Served]:
     """Start the server and end it.
+
+    Args:
+        config: of the archive.
+        log: where its log goes.
+        command: another server, in place of `wenju serve` on that archive.
 
     Raises:
         BenchFailed: it ended before it served.
     """
+    own = [sys.executable, "-m", "api.cli", "serve", "--port", "0", "--home", str(config.home)]
     with log.open("w", encoding="utf-8") as errors:
         process = subprocess.Popen(  # noqa: S603 this very program
-            [sys.executable, "-m", "api.cli", "serve", "--port", "0", "--home", str(config.home)],
+            list(command) or own,
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,

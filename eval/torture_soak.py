@@ -42,41 +42,44 @@ _MALFORMED: tuple[tuple[str, str, bytes], ...] = (
 def soak(
     folder: Path,
     cache: Path,
-    articles: Path,
+    articles: Path | None,
     questions: Sequence[str],
     requests: int,
     seed: int = 1,
+    command: Sequence[str] = (),
 ) -> Json:
     """Send so many requests and look whether anything leaks, breaks or is forgotten.
 
     Args:
         folder: an empty folder.
         cache: with the bundled model.
-        articles: a folder of articles to answer from.
+        articles: a folder of articles to answer from; None: what is in folder/home.
         questions: asked in any order.
         requests: in all.
         seed: of what is sent.
+        command: another server than `wenju serve`.
 
     Returns:
         `requests`; `statuses`; `memory`: resident megabytes after a tenth of the requests, and at
         the end; `compared`: answers that were asked again of a fresh process; `problems`.
     """
     config = Config(home=folder / "home", cache=cache)
-    pipeline = Pipeline(config)
-    pipeline.add([articles])
-    pipeline.close()
+    if articles is not None:
+        pipeline = Pipeline(config)
+        pipeline.add([articles])
+        pipeline.close()
     statuses: Counter[str] = Counter()
     found: list[str] = []
     memory: list[int] = []
     started = time.perf_counter()
-    with served(config, folder / "server.log") as server:
+    with served(config, folder / "server.log", command) as server:
         clients = _Clients(server, questions, requests, seed, statuses, memory)
         clients.run()
         found += clients.problems
         asked = [*questions[:20], *map(question_of, sorted(clients.held)[:10])]
         before = [_answer(server, question) for question in asked]
         memory.append(server.memory())
-    with served(config, folder / "fresh.log") as server:
+    with served(config, folder / "fresh.log", command) as server:
         after = [_answer(server, question) for question in asked]
         missing = [n for n in sorted(clients.held) if not _holds(server, n)]
         back = [n for n in sorted(clients.gone)[-20:] if _holds(server, n)]

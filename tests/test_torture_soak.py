@@ -1,24 +1,21 @@
 """A short form of the soak of `make torture`, and what the load's figures are judged by."""
 
+import sys
 from pathlib import Path
 
-import platformdirs
-import pytest
-
-from eval.torture_archive import question_of, text_of
+from eval.torture_archive import change, opened, question_of
 from eval.torture_load import Load, _problems
 from eval.torture_soak import soak
 
 
-@pytest.mark.model
-def test_mixed_requests_break_and_forget_nothing(tmp_path: Path) -> None:
-    articles = tmp_path / "articles"
-    articles.mkdir()
-    for number in (1_000_001, 1_000_002):
-        (articles / f"d{number}.txt").write_text(text_of(number), encoding="utf-8")
+def test_mixed_requests_break_and_forget_nothing(tmp_path: Path, cache: Path) -> None:
+    with opened(tmp_path / "home", cache) as pipeline:
+        for number in (1_000_001, 1_000_002):
+            change(pipeline, "add", number)
     asked = [question_of(1_000_001), "大桥工程本月完成了什么？", "What is new?"]
-    cache = Path(platformdirs.user_cache_dir("wenju"))
-    found = soak(tmp_path, cache, articles, asked, 120, seed=2)
+    server = Path(__file__).parent / "serve_fake.py"
+    command = [sys.executable, str(server), str(tmp_path / "home"), str(cache)]
+    found = soak(tmp_path, cache, None, asked, 120, seed=2, command=command)
     assert [p for p in found["problems"] if "memory" not in p] == []  # it still warms up
     assert found["requests"] == 120
     kinds = {name.split()[0] for name in found["statuses"]}
