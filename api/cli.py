@@ -209,6 +209,8 @@ def mcp(
     from api import settings as settings_
 
     settings = settings_.load(home=home, host=host, port=port, dictionary=dictionary)
+    if http:
+        mcp_.check(settings)
     with archive(settings) as pipeline:
         if http:
             address = f"http://{settings.host}:{settings.port}/mcp"

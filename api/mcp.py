@@ -111,6 +111,19 @@ def _told() -> Iterator[None]:
         raise ToolError(str(error)) from error
 
 
+def check(settings: Settings) -> None:
+    """Make sure that only this machine is served over HTTP, where no keys are asked for.
+
+    Raises:
+        BadInput: others could reach it, or keys are asked for.
+    """
+    if settings.keys_asked:
+        raise BadInput(
+            "Agents are served over HTTP on a loopback address only, where no API keys are asked "
+            "for; put a proxy that knows its callers before it."
+        )
+
+
 def serve(settings: Settings, pipeline: Pipeline, *, http: bool) -> None:
     """Serve agents until they hang up or the process is interrupted.
 
@@ -119,15 +132,7 @@ def serve(settings: Settings, pipeline: Pipeline, *, http: bool) -> None:
         pipeline: the archive.
         http: streamable HTTP at /mcp; else one agent on standard input and output. On a loopback
             address the protocol's own check refuses web pages of other hosts (DNS rebinding).
-
-    Raises:
-        BadInput: HTTP is asked for where API keys are: this protocol's server asks for none.
     """
-    if http and settings.keys_asked:
-        raise BadInput(
-            "Agents are served over HTTP on a loopback address only, where no API keys are asked "
-            "for; put a proxy that knows its callers before it."
-        )
     made = server(pipeline, concurrency=settings.concurrency, queue=settings.queue)
     if http:
         made.run("streamable-http", host=settings.host, port=settings.port)
