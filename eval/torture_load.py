@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -158,6 +159,8 @@ def _k6(server: Served, asked: Path, script: Sequence[str], given: dict[str, str
     if done.returncode:
         raise BenchFailed(f"k6 failed: {done.stderr[-500:]}")
     metrics: Json = json.loads(out.read_text(encoding="utf-8"))
+    said = re.findall(r"no answer: ([^\"\n]*)", done.stderr)
+    metrics["reasons"] = dict(Counter(re.sub(r"[\d.]+:\d+(->)?", "", one) for one in said))
     return metrics
 
 
@@ -179,6 +182,7 @@ def _offered(server: Served, asked: Path, rate: float, seconds: int, *, long: bo
         "refused": count("refused"),
         "failed": count("failed"),
         "without_answer": count("silent"),
+        "reasons": metrics["reasons"],
         "not_sent": count("dropped_iterations"),
         "accepted_ms": {k: round(took[k]) for k in ("med", "p(95)", "max") if k in took},
         "refused_ms": {k: round(told[k]) for k in ("med", "p(95)", "max") if k in told},

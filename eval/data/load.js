@@ -46,6 +46,7 @@ function send(path, body) {
     refusing.add(reply.timings.duration);
   } else if (reply.status === 0) {
     silent.add(1);
+    console.error(`no answer: ${reply.error}`);
   } else {
     failed.add(1);
   }
