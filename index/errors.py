@@ -23,7 +23,7 @@ class ArchiveBusy(WenjuError):
     """Another process is writing to this home.
 
     Attributes:
-        holder: who holds the lock, as it wrote itself down ("process 123 since …"), or "".
+        holder: who holds the lock, as it wrote itself down ("wenju add, process 123 on …"), or "".
     """
 
     retryable = True

@@ -6,6 +6,8 @@ A killed process lets go of it by dying, so nobody ever has to remove a stale lo
 from __future__ import annotations
 
 import os
+import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -43,7 +45,7 @@ class WriterLock:
     """Holds the right to write to the folder that `path` lies in, for the length of a `with`.
 
     Who holds it is written beside the lock file (which other processes cut to nothing when they
-    try it), as "process PID since TIME".
+    try it), as "wenju add, process PID on HOST since TIME".
     """
 
     def __init__(self, path: Path, wait: float = 0.0) -> None:
@@ -70,7 +72,8 @@ class WriterLock:
             raise ArchiveBusy(self._path.parent, self._holder()) from error
         since = datetime.now(UTC).isoformat(timespec="seconds")
         try:
-            self._note.write_text(f"process {os.getpid()} since {since}\n", encoding="utf-8")
+            who = f"{_command()}, process {os.getpid()} on {socket.gethostname()} since {since}\n"
+            self._note.write_text(who, encoding="utf-8")
         except OSError:
             self._lock.release()
             raise
@@ -91,3 +94,10 @@ class WriterLock:
             return self._note.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError):
             return ""  # not written yet, or just let go of: the lock itself is what counts
+
+
+def _command() -> str:
+    """The program and its first argument, "wenju add"; what follows may be anybody's secret."""
+    program, *rest = [*sys.argv, ""]
+    name = Path(program).name or "python"
+    return " ".join([name, *(a for a in rest[:1] if a.isalpha())])

@@ -311,11 +311,14 @@ class Pipeline:
         keywords = self._processors.beside(lambda: retrieve.keywords(text, source, self._method))
         with self._processors:
             question = Question(text, self.models.question(text))
-        clock.lap("encode")
+            clock.lap("encode")
+            near = retrieve.nearest(question, source, self._method)
         lexical = keywords()
         depth = max(_FOLDED * top_k, rerank.DEPTH if self.config.reranker else 0)
         with self._processors:
-            found = retrieve.retrieve(question, lexical, source, top_k=depth, method=self._method)
+            found = retrieve.retrieve(
+                question, near, lexical, source, top_k=depth, method=self._method
+            )
         families = self.reprints.families(list({e.article.id for e in found}))
         reranker = self.models.reranker()
         if reranker:

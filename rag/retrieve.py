@@ -86,8 +86,34 @@ def keywords(question: str, source: Source, method: Method | None = None) -> dic
     return {hit.id: hit.score for hit in hits}
 
 
+def nearest(question: Question, source: Source, method: Method | None = None) -> list[str]:
+    """The ids of the passages whose vectors lie nearest to a question's, of every language.
+
+    Args:
+        question: text and vector.
+        source: what is searched.
+        method: as for `retrieve`.
+    """
+    vector, _ = _centred(question, source, method or Method())
+    near: dict[str, None] = {}
+    for groups in source.scope.places.values():
+        hits = source.snapshot.dense(vector, CANDIDATES, groups)
+        near.update(dict.fromkeys(hit.id for hit in hits))
+    return list(near)
+
+
+def _centred(question: Question, source: Source, method: Method) -> tuple[Vector, Centres | None]:
+    """The question's vector as vectors are compared, and the centres where it was centred."""
+    asked = language_of(question.text)
+    if not (method.centred and set(source.scope.places) - {asked}):
+        return question.vector, None
+    centres = source.centres()
+    return centred(question.vector, centres.question[asked]), centres
+
+
 def retrieve(
     question: Question,
+    near: Sequence[str],
     lexical: Mapping[str, float],
     source: Source,
     *,
@@ -98,6 +124,7 @@ def retrieve(
 
     Args:
         question: text and vector.
+        near: what `nearest` found.
         lexical: what `keywords` found.
         source: what is searched.
         top_k: at most so many.
@@ -110,13 +137,8 @@ def retrieve(
     asked = language_of(question.text)
     method = method or Method()
     across = bool(set(scope.places) - {asked})
-    centres = source.centres() if across and method.centred else None
-    vector = centred(question.vector, centres.question[asked]) if centres else question.vector
-    near: dict[str, None] = {}
-    for groups in scope.places.values():
-        hits = source.snapshot.dense(vector, CANDIDATES, groups)
-        near.update(dict.fromkeys(hit.id for hit in hits))
-    found = list(near | dict.fromkeys(lexical))
+    vector, centres = _centred(question, source, method)
+    found = list(dict.fromkeys([*near, *lexical]))
     if not found:
         return []
     languages = [scope.language(article_of(key), asked) for key in found]

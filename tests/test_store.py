@@ -300,7 +300,7 @@ def test_any_id_and_group_can_be_stored(store: Store) -> None:
 def test_the_writer_lock_lets_one_in(tmp_path: Path) -> None:
     path = tmp_path / "home" / "write.lock"
     with WriterLock(path):
-        with pytest.raises(ArchiveBusy, match=r"process \d+ since 20\d\d-") as raised:
+        with pytest.raises(ArchiveBusy, match=r"process \d+ on \S+ since 20\d\d-") as raised:
             WriterLock(path).__enter__()
         assert raised.value.home == tmp_path / "home"
         assert raised.value.retryable
