@@ -18,7 +18,7 @@ def main(command: list[str]) -> int:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
-    server = [sys.executable, "tests/serve_fake.py", str(port)]
+    server = [sys.executable, "tests/serve_sample.py", str(port)]
     log = ROOT / ".api-check.log"
     with log.open("w") as out:
         process = subprocess.Popen(server, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT)

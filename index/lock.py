@@ -6,7 +6,6 @@ A killed process lets go of it by dying, so nobody ever has to remove a stale lo
 from __future__ import annotations
 
 import os
-import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -72,7 +71,7 @@ class WriterLock:
             raise ArchiveBusy(self._path.parent, self._holder()) from error
         since = datetime.now(UTC).isoformat(timespec="seconds")
         try:
-            who = f"{_command()}, process {os.getpid()} on {socket.gethostname()} since {since}\n"
+            who = f"{_command()}, process {os.getpid()} on {os.uname().nodename} since {since}\n"
             self._note.write_text(who, encoding="utf-8")
         except OSError:
             self._lock.release()

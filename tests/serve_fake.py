@@ -1,40 +1,31 @@
-"""Serves the real application over a small archive with an encoder that needs no model.
+"""`python tests/serve_fake.py HOME CACHE [SLOW]`: the real server with a stand-in for the model.
 
-`python tests/serve_fake.py PORT` is what `make api-check` sends its requests to; the home is a
-temporary folder.
+SLOW: seconds that a question's encoding takes.
 """
 
-from __future__ import annotations
-
 import sys
-import tempfile
+import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import uvicorn
-from fakes import HashingEncoder
-
-from api.app import create_app
+from api.server import serve
 from api.settings import load
+from eval.torture_archive import Hashed
 from rag.pipeline import Pipeline
 
-ARTICLE = (
-    "---\ntitle: 试验田\nauthors: 王一\ndate: 2024-05-20\n---\n\n今年全县建成试验田三十二块。\n"
-)
 
+class Slow(Hashed):
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
 
-def main(port: int) -> None:
-    """Serve until interrupted."""
-    with tempfile.TemporaryDirectory() as folder:
-        settings = load(home=Path(folder) / "home", cache=Path(folder))
-        pipeline = Pipeline(settings.config(), HashingEncoder())
-        pipeline.add_upload("a.md", ARTICLE.encode())
-        uvicorn.run(
-            create_app(settings, pipeline), port=port, log_level="warning", server_header=False
-        )
+    def encode_queries(self, texts):
+        if any("慢" in text for text in texts):
+            time.sleep(self.seconds)
+        return super().encode_queries(texts)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    settings = load(home=Path(sys.argv[1]), cache=Path(sys.argv[2]), port=0)
+    slow = float(sys.argv[3]) if len(sys.argv) > 3 else 0.0
+    serve(settings, Pipeline(settings.config(), Slow(slow)))

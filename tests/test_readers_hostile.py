@@ -15,6 +15,7 @@ from in_formats import docx, feed, page, printed, sample, text
 from rag import pages
 from rag.errors import UnreadableFile
 from rag.readers import read_bytes, read_every, read_upload
+from rag.readers.worker import Worker
 from rag.types import Document
 
 FIRST = "重庆市发展和改革委员会日前表示，今年以来全市新能源汽车产量保持增长。"
@@ -191,3 +192,15 @@ def test_everything_else_goes_on(pipeline, tmp_path):
     }  # fmt: skip
     assert all("\n" not in r.reason for r in reports.values())
     assert all(r.reason for r in reports.values() if r.outcome == "failed")
+
+
+def test_a_worker_whose_child_was_killed_reads_the_next_file() -> None:
+    """Whether or not the child is known to have ended yet."""
+    worker = Worker()
+    page = b"<html><body><article><p>A paragraph of some length.</p></article></body></html>"
+    try:
+        for _ in range(5):
+            assert worker.extract("html", "a.html", page)
+            worker.kill()
+    finally:
+        worker.close()

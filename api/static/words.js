@@ -229,6 +229,8 @@ export const zh = {
   "upload.label": "上传的文件",
 
   "error.offline": "连不上 Wenju。请确认 wenju serve 正在运行，然后重试。",
+  "error.client_gone": "连接在回答之前断开了，请重试。",
+  "error.ending": "服务器正在停机，请稍后再试。",
   "error.cut": "回答传到一半断开了，请重试。",
   "error.bad_response": "Wenju 的答复读不懂。请确认地址正确，然后重试。",
   "error.server": "Wenju 出错了，请重试；若再出错，请查看服务日志。",
@@ -505,6 +507,8 @@ export const en = {
 
   "error.offline":
     "Wenju cannot be reached. Make sure that wenju serve is running, then try again.",
+  "error.client_gone": "The connection broke off before the answer. Please try again.",
+  "error.ending": "The server is shutting down. Please try again later.",
   "error.cut": "The answer broke off half-way. Please try again.",
   "error.bad_response": "Wenju's reply cannot be read. Check the address, then try again.",
   "error.server":

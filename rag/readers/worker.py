@@ -44,6 +44,7 @@ class Worker:
     ) -> None:
         self._seconds, self._scan_seconds, self._memory = seconds, scan_seconds, memory
         self._child: subprocess.Popen[bytes] | None = None
+        self._killed: subprocess.Popen[bytes] | None = None
         self._guard = threading.Lock()
         self._read = 0
 
@@ -84,7 +85,7 @@ class Worker:
 
     def kill(self) -> None:
         """End the child in the middle of its work; the next file gets another."""
-        child = self._child
+        self._killed = child = self._child
         if child is not None:
             child.kill()
 
@@ -101,8 +102,10 @@ class Worker:
             child.wait()
 
     def _ask(self, request: dict[str, Any], data: bytes, limit: float) -> dict[str, Any]:
-        if self._child is None or self._child.poll() is not None:
+        # A child that was just killed may not be known to have ended yet.
+        if self._child is self._killed or (self._child and self._child.poll() is not None):
             self._stop()
+        if self._child is None:
             self._child = _start(self._memory)
         give, take = self._child.stdin, self._child.stdout
         if give is None or take is None:
