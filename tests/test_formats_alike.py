@@ -84,7 +84,7 @@ def test_pdf_gives_the_same_articles(pdfs):
 
 def answers(pipeline, folder: Path) -> list[object]:
     reports = pipeline.add([folder])
-    assert {r.outcome for r in reports} == {"added"}, reports
+    assert [r for r in reports if r.outcome != "added"] == []
     said = []
     for question in QUESTIONS:
         answer = pipeline.ask(question)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import resource
 import time
 import zipfile
 from pathlib import Path
@@ -204,3 +205,20 @@ def test_a_worker_whose_child_was_killed_reads_the_next_file() -> None:
             worker.kill()
     finally:
         worker.close()
+
+
+def test_a_process_with_many_open_files_reads_on(tmp_path: Path) -> None:
+    """As a server is that has served for long."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, hard), hard))
+    worker = Worker()
+    held: list[int] = []
+    try:
+        while not held or held[-1] < 1100:
+            held.append(os.open(tmp_path, os.O_RDONLY))
+        assert worker.extract("html", "a.html", b"<article><p>A paragraph.</p></article>")
+    finally:
+        worker.close()
+        for descriptor in held:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -164,9 +164,11 @@ def _send(give: IO[bytes], request: dict[str, Any], data: bytes) -> None:
 def _line(take: IO[bytes], deadline: float) -> bytes:
     """One line of the child's; EOFError when it ended, TimeoutError past the deadline."""
     got = bytearray()
+    ready = select.poll()  # select() knows no descriptors above 1,023
+    ready.register(take, select.POLLIN)
     while not got.endswith(b"\n"):
         left = deadline - time.monotonic()
-        if left <= 0 or not select.select([take], [], [], left)[0]:
+        if left <= 0 or not ready.poll(left * 1000):
             raise TimeoutError
         piece = os.read(take.fileno(), 1 << 20)
         if not piece:
