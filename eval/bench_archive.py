@@ -28,11 +28,11 @@ from index.encode import Encoder
 from index.lock import WriterLock
 from index.vectors import VectorCache
 from rag import chunk
-from rag.archive import LOCK
 from rag.config import Config
 from rag.corpus import Corpus
 from rag.pipeline import Pipeline
 from rag.sentences import sentences
+from rag.stores import LOCK
 from rag.types import Article, Document
 
 VECTORS = "vectors.sqlite"

@@ -28,9 +28,9 @@ from eval.run import Json
 from index.encode import Encoder
 from index.lock import WriterLock
 from index.types import Hit
-from rag.archive import LOCK
 from rag.config import Config
 from rag.pipeline import Pipeline
+from rag.stores import LOCK
 from rag.types import Article
 
 _SAMPLE = 40

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -174,9 +174,9 @@ def dense(pipeline: Pipeline, questions: Sequence[str], real: set[str], lines: L
     lines.say("dense: reading the vectors")
     articles = sorted(pipeline.corpus.ids())
     passages = [p for key in articles for p in pipeline.corpus.passages_of(key)]
-    exact = faiss.IndexFlatIP(snapshot.dim)
+    exact = faiss.IndexFlatIP(pipeline.encoder().dim)
     for start in range(0, len(passages), _AT_ONCE):
-        exact.add(snapshot.vectors([p.id for p in passages[start : start + _AT_ONCE]]))
+        exact.add(snapshot.vectors_and_parts([p.id for p in passages[start : start + _AT_ONCE]])[0])
     rows = np.flatnonzero([p.article_id in real for p in passages])
     groups = None if len(rows) == len(passages) else real
     chosen = faiss.SearchParameters()
@@ -195,10 +195,11 @@ def dense(pipeline: Pipeline, questions: Sequence[str], real: set[str], lines: L
             hits = hits if groups is None else snapshot.dense(vector, DEPTH, groups)
             best, _ = exact.search(vector[None], min(DEPTH, len(rows)), params=chosen)
             shares.append(recall([hit.score for hit in hits], best[0]))
+    segments: Any = snapshot.stats()["dense"]
     return {
         "rows": len(passages),
-        "kind": ", ".join(dict.fromkeys(v.segment.facts.dense["kind"] for v in snapshot.views)),
-        "segments": snapshot.stats()["dense"],
+        "kind": ", ".join(dict.fromkeys(facts["kind"] for facts in segments)),
+        "segments": segments,
         "recall_rows": len(rows),
         "recall@10": round(float(np.mean(shares)), 5) if shares else None,
         **{name: spread(taken) for name, taken in timings.items()},

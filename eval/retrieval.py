@@ -30,10 +30,10 @@ from eval.target import DEPTH, Archive
 from index.encode import Encoder
 from index.lock import WriterLock
 from rag import __version__
-from rag.archive import LOCK
 from rag.config import Config
 from rag.errors import BadQuestion
 from rag.pipeline import Pipeline
+from rag.stores import LOCK
 
 _MORE = 2
 """Passages asked for a paragraph wanted: a long paragraph takes several places."""

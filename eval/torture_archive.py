@@ -155,8 +155,8 @@ def problems(home: Path, cache: Path, expected: Expected, asked: Sequence[int] =
     try:
         with opened(home, cache) as pipeline:
             snapshot = pipeline.snapshot()
-            if snapshot.fell_back:
-                found.append(f"fell back: {snapshot.fell_back}")
+            if fell_back := snapshot.stats()["fell_back"]:
+                found.append(f"fell back: {fell_back}")
             found += [f"index: {problem}" for problem in pipeline.store.verify()]
             found += [f"corpus: {problem}" for problem in pipeline.corpus.check()]
             held = numbers(pipeline)

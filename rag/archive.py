@@ -7,33 +7,24 @@ The corpus is the truth and the index its cache: whatever the two disagree about
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
 from index.encode import Encoder
-from index.lock import WriterLock
-from index.store import Store
 from index.tokens import Tokenizer
-from index.vectors import VectorCache
+from index.types import Batch
 from rag import gone, indexing, pages, readers
 from rag.config import Config
-from rag.corpus import Corpus
-from rag.errors import ArchiveBusy, HomeUnusable, UnreadableFile
+from rag.errors import ArchiveBusy, UnreadableFile
 from rag.indexing import Progress
 from rag.intake import NO_TEXT, Intake, few, notices_of, now
 from rag.progress import Steps
 from rag.readers import folders
 from rag.readers.ahead import Ahead
-from rag.reprints import Reprints
-from rag.types import Article, FileReport
-
-FILE = "corpus.sqlite"
-"""The corpus, in the home."""
-
-LOCK = "writer.lock"
-"""The file in the home that one writer at a time holds locked."""
+from rag.stores import opened
+from rag.types import Article, FileReport, Passage
 
 PATIENCE, LONG_PATIENCE = 2.0, 600.0
 """Seconds to wait for another writer: for a person, and for work that nobody waits for. A merge
@@ -41,7 +32,7 @@ holds the lock for some milliseconds only, which must not make an addition fail.
 
 
 class Archive:
-    """One archive on disk. Threads may share one; one at a time writes.
+    """One archive. Threads may share one; one at a time writes.
 
     Args:
         config: where it is.
@@ -53,35 +44,26 @@ class Archive:
         vectors: every vector made so far.
         reprints: which articles are the same.
         tokenizer: cuts texts and questions into words.
+        stores: all of these.
 
     Raises:
         HomeUnusable: the home folder cannot be made or written.
     """
 
     def __init__(self, config: Config, encoder: Callable[[], Encoder]) -> None:
-        self._home, self._encoder = config.home, encoder
-        try:
-            self._home.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise HomeUnusable(self._home, error.strerror or str(error)) from error
-        self.corpus = Corpus(self._home / FILE)
+        self._encoder = encoder
         self.tokenizer = Tokenizer(config.dictionary, config.cache)
-        self.store = Store(self._home / "index", self.tokenizer)
-        self.vectors = VectorCache(self._home / "vectors.sqlite")
-        self.reprints = Reprints(self._home / "reprints.sqlite")
+        self.stores = stores = opened(config, self.tokenizer)
+        self.corpus, self.store = stores.corpus, stores.index
+        self.vectors, self.reprints = stores.vectors, stores.reprints
 
-    @contextmanager
-    def _writing(self, wait: float = PATIENCE) -> Iterator[None]:
-        """Be the only one who writes to this home; `wait`: seconds to wait for it."""
-        lock = WriterLock(self._home / LOCK, wait)
-        try:
-            lock.__enter__()
-        except OSError as error:
-            raise HomeUnusable(self._home, error.strerror or str(error)) from error
-        try:
-            yield
-        finally:
-            lock.__exit__(None, None, None)
+    def _writing(self, wait: float = PATIENCE) -> AbstractContextManager[None]:
+        """Be the only one who writes to this archive; `wait`: seconds to wait for it."""
+        return self.stores.writing(wait)
+
+    def close(self) -> None:
+        """Close what is open."""
+        self.stores.close()
 
     def add(
         self,
@@ -274,7 +256,7 @@ class Archive:
             How many passages were added.
         """
         self.reprints.sync(self.corpus)
-        return indexing.sync(self.corpus, self.store, self._encoder, self.vectors, progress)
+        return indexing.sync(self.stores, self._encoder, progress)
 
     def catch_up(self) -> int:
         """Finish what a writer began that was killed: index what only the corpus holds.
@@ -282,7 +264,7 @@ class Archive:
         Returns:
             How many passages were added; 0 also where another process is writing, which does it.
         """
-        if self.corpus.ids() == self.store.open().groups():
+        if not any(self.stores.behind()):
             return 0
         try:
             with self._writing():
@@ -299,11 +281,17 @@ class Archive:
         encoder = self._encoder()
         with self._writing():
             ids = sorted(self.corpus.ids())
-            batches = indexing.batches(ids, self.corpus, encoder, self.vectors, progress)
-            snapshot = self.store.rebuild(batches, model=encoder.fingerprint)
+            cut = indexing.batches(ids, self.corpus, encoder, self.vectors, progress)
+            snapshot = self.store.rebuild(self._kept(cut), model=encoder.fingerprint)
             self.reprints.sync(self.corpus)
         self.tidy()
         return snapshot.size
+
+    def _kept(self, cut: Iterable[tuple[Sequence[Passage], Batch]]) -> Iterator[Batch]:
+        """What the index holds of passages that are given to the corpus on the way."""
+        for passages, batch in cut:
+            self.corpus.put_passages(passages)
+            yield batch
 
     def tidy(self) -> bool:
         """Merge small segments of the index, beside readers and writers; see `Store.merge`.

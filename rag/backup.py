@@ -28,9 +28,10 @@ from index.files import sync_folder
 from index.generations import current_contents, named_in, read_manifest, write_current
 from index.lock import WriterLock
 from rag import __version__, feedback
-from rag.archive import FILE, LOCK, LONG_PATIENCE, PATIENCE
+from rag.archive import LONG_PATIENCE, PATIENCE
 from rag.corpus import Corpus
 from rag.errors import BackupUnusable, CorpusDamaged, HomeUnusable
+from rag.stores import FILE, LOCK
 
 FORMAT = 1
 HEAD = "wenju-backup.json"

@@ -45,12 +45,12 @@ def row_sum(*values: Value) -> int:
     return int.from_bytes(digest.digest(6), "big")
 
 
-def insert(table: str, *, or_: str = "") -> str:
+def insert(table: str) -> str:
     """The statement that holds a row of a table with its sum; takes the columns in order."""
     columns = TABLES[table]
     names = ", ".join(f'"{c}"' for c in columns)
     marks = ", ".join(f"?{n}" for n in range(1, len(columns) + 1))
-    return f"INSERT {or_} INTO {table}({names}, sum) VALUES ({marks}, row_sum({marks}))"
+    return f"INSERT INTO {table}({names}, sum) VALUES ({marks}, row_sum({marks}))"
 
 
 def register(db: sqlite3.Connection) -> None:

@@ -8,15 +8,14 @@ from functools import partial
 
 from index.encode import Encoder
 from index.parts import Parts
-from index.snapshot import Snapshot
-from index.store import Store
 from index.types import Batch, Entry
-from index.vectors import VectorCache
 from rag import chunk
 from rag.corpus import Corpus
 from rag.errors import ModelMismatch
+from rag.seams import Snapshot, Vectors
 from rag.sentences import sentences
-from rag.types import Article
+from rag.stores import Stores
+from rag.types import Article, Passage
 
 Progress = Callable[[str, int, int], None]
 """Called with a step's name, how much of it is done and how much there is."""
@@ -26,22 +25,14 @@ ARTICLES_A_TIME = 1_000
 and what an interruption leaves to be done again."""
 
 
-def sync(
-    corpus: Corpus,
-    store: Store,
-    encoder: Callable[[], Encoder],
-    vectors: VectorCache,
-    progress: Progress | None = None,
-) -> int:
+def sync(stores: Stores, encoder: Callable[[], Encoder], progress: Progress | None = None) -> int:
     """Add to the index what only the corpus holds, and take out what it holds no more.
 
     The caller has the writer lock. Nothing is encoded whose text was encoded before.
 
     Args:
-        corpus: the truth.
-        store: the index.
+        stores: the corpus, which is the truth; the index; the vectors made so far.
         encoder: gives the model; called only when there is something to add.
-        vectors: the vectors made so far.
         progress: called as encoding goes on.
 
     Returns:
@@ -50,9 +41,9 @@ def sync(
     Raises:
         ModelMismatch: the index was made with another model.
     """
+    store = stores.index
     snapshot = store.open()
-    indexed, wanted = snapshot.groups(), corpus.ids()
-    gone, new = indexed - wanted, sorted(wanted - indexed)
+    gone, new = stores.behind()
     if gone and not new:
         store.commit(remove_groups=gone, model=snapshot.model)
     if not new:
@@ -60,10 +51,12 @@ def sync(
     model = encoder()
     check_model(snapshot, model)
     added = 0
-    for batch in batches(new, corpus, model, vectors, progress):
+    for passages, batch in batches(new, stores.corpus, model, stores.vectors, progress):
         if added:  # many commits in a row: keep the segments few, we hold the lock already
             store.merge(nullcontext)
-        store.commit(batch, remove_groups=gone, model=model.fingerprint)
+        with stores.joined():
+            stores.corpus.put_passages(passages)
+            store.commit(batch, remove_groups=gone, model=model.fingerprint)
         gone = frozenset()
         added += len(batch.entries)
     return added
@@ -83,9 +76,9 @@ def batches(
     ids: Sequence[str],
     corpus: Corpus,
     encoder: Encoder,
-    vectors: VectorCache,
+    vectors: Vectors,
     progress: Progress | None = None,
-) -> Iterator[Batch]:
+) -> Iterator[tuple[list[Passage], Batch]]:
     """Cut articles into passages and encode these and their sentences.
 
     A passage's sentences become its parts in the index. Answers are chosen by the vectors of
@@ -93,29 +86,29 @@ def batches(
 
     Args:
         ids: of articles; those that the corpus does not hold are passed over.
-        corpus: also keeps the passages.
+        corpus: holds them; the caller gives it the passages.
         encoder: for what `vectors` lacks.
         vectors: the vectors made so far.
         progress: told how many articles are done.
 
     Yields:
-        The passages of ARTICLES_A_TIME articles.
+        The passages of ARTICLES_A_TIME articles, and what the index holds of them.
     """
     for start in range(0, len(ids), ARTICLES_A_TIME):
         some = ids[start : start + ARTICLES_A_TIME]
+        passages: list[Passage] = []
         entries: list[Entry] = []
         texts: list[str] = []
         parts: list[list[str]] = []
         for article in corpus.get_many(some).values():
-            passages = chunk.passages(article, encoder.count_tokens, encoder.max_tokens)
-            corpus.put_passages(passages)
-            for passage in passages:
-                context, title = context_of(article), article.title or ""
+            context, title = context_of(article), article.title or ""
+            for passage in chunk.passages(article, encoder.count_tokens, encoder.max_tokens):
+                passages.append(passage)
                 entries.append(Entry(passage.id, article.id, passage.text, context, title))
                 texts.append(chunk.encoder_text(article, passage))
                 parts.append(sentences(passage.text))
         told = partial(_tell, progress, start, len(some), len(ids))
-        yield _encoded(entries, texts, parts, encoder, vectors, told)
+        yield passages, _encoded(entries, texts, parts, encoder, vectors, told)
 
 
 def _encoded(
@@ -123,7 +116,7 @@ def _encoded(
     texts: Sequence[str],
     parts: Sequence[Sequence[str]],
     encoder: Encoder,
-    vectors: VectorCache,
+    vectors: Vectors,
     tell: Callable[[float], None],
 ) -> Batch:
     """A batch with its vectors."""

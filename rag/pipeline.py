@@ -20,7 +20,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.encode import Encoder
-from index.snapshot import Snapshot
 from index.tokens import fold
 from rag import (
     answer,
@@ -43,7 +42,8 @@ from rag.indexing import Progress
 from rag.language import language_of
 from rag.models import Models
 from rag.processors import Processors
-from rag.scope import Scope, Scopes
+from rag.scope import Scope
+from rag.seams import Snapshot
 from rag.types import (
     Answer,
     Article,
@@ -103,7 +103,7 @@ class Pipeline:
         self.corpus, self.store = self.archive.corpus, self.archive.store
         self.vectors, self.reprints = self.archive.vectors, self.archive.reprints
         self.tokenizer = self.archive.tokenizer
-        self._scopes = Scopes(self.corpus)
+        self._scopes = self.archive.stores.scopes
         self._method = method
         self._processors = Processors()
 
@@ -114,7 +114,7 @@ class Pipeline:
     def close(self) -> None:
         """Close the files and end the threads."""
         self._processors.close()
-        self.corpus.close()
+        self.archive.close()
 
     # An article's path: see `rag.archive` for the arguments and errors.
 

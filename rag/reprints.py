@@ -86,6 +86,10 @@ class Reprints:
 
     def forget(self) -> None:
         """Remove the file: the next `sync` makes it anew. The caller has the writer lock."""
+        db: sqlite3.Connection | None = getattr(self._threads, "db", None)
+        if db is not None:  # else this thread would go on writing to the file that is gone
+            db.close()
+            self._threads.db = None
         for ending in ("", "-wal", "-shm"):
             self._path.with_name(self._path.name + ending).unlink(missing_ok=True)
 

@@ -22,7 +22,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from index.snapshot import Snapshot
 from rag import terms
 from rag.centre import Centres, Vector, centred, centred_cosines
 from rag.corpus import Corpus
@@ -30,6 +29,7 @@ from rag.exact import Candidate, exact, named
 from rag.fusion import Method
 from rag.language import language_of
 from rag.scope import Scope
+from rag.seams import Snapshot
 from rag.spelling import mended
 from rag.types import Article, Evidence, Passage, Question, article_of
 
@@ -141,7 +141,7 @@ def retrieve(
     found = list(dict.fromkeys([*near, *lexical]))
     if not found:
         return []
-    languages = [scope.language(article_of(key), asked) for key in found]
+    languages = scope.languages_of([article_of(key) for key in found], asked)
     rows = _Rows.of(found, source.snapshot)
     raw = rows.cosines(question.vector)
     compared = rows.centred(vector, centres, languages) if centres else raw

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from index.lock import WriterLock
-from rag.archive import FILE, LOCK, PATIENCE
+from rag.archive import PATIENCE
 from rag.checksums import TABLES, Value, damaged, insert, judged, raw_connection
-from rag.corpus import Corpus
 from rag.errors import CorpusDamaged, HomeUnusable, NewerFormat
+from rag.sqlite import SqliteFile
+from rag.stores import FILE, LOCK
 
 Row = tuple[Value, ...]
 
@@ -76,7 +77,7 @@ def needed(path: Path) -> bool:
     if not path.exists():
         return False
     try:
-        Corpus(path).close()  # brings an older format up to date
+        SqliteFile(path).close()  # brings an older format up to date
         return bool(damaged(path))
     except NewerFormat:
         raise
@@ -146,7 +147,7 @@ def _write(
     """The new file, closed and so without a log beside it."""
     for ending in ("", "-wal", "-shm"):
         path.with_name(_beside(path).name + ending).unlink(missing_ok=True)
-    made = Corpus(_beside(path))
+    made = SqliteFile(_beside(path))
     try:
         with made.transaction() as db:
             for row in articles.values():

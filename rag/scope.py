@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from index.snapshot import Snapshot
 from rag.corpus import Corpus
+from rag.seams import Groups, Snapshot
 from rag.types import Coverage, Evidence, Filters
 
 KEPT = 64
@@ -20,27 +21,25 @@ class Scope:
     """What is searched. Equal filters on one generation give the same object.
 
     Attributes:
-        articles: ids; None: every article there is.
+        articles: which; None: every article there is.
         places: the articles to search by language; None: every article there is.
-        languages: the ids of the articles of each language, whatever the filters.
+        written_in: the language of each of some articles that is known, by id.
         passages: how many there are in it.
         earliest: the articles' first date, ISO 8601, None where none is dated.
         latest: their last.
     """
 
-    articles: frozenset[str] | None
-    places: Mapping[str, frozenset[str] | None]
-    languages: Mapping[str, frozenset[str]]
+    articles: Groups | None
+    places: Mapping[str, Groups | None]
+    written_in: Callable[[Sequence[str]], Mapping[str, str]]
     passages: int
     earliest: str | None
     latest: str | None
 
-    def language(self, article_id: str, otherwise: str) -> str:
-        """The language of an article; `otherwise` for one added a moment ago."""
-        if len(self.languages) == 1:
-            return next(iter(self.languages))
-        held = (k for k, ids in self.languages.items() if article_id in ids)
-        return next(held, otherwise)
+    def languages_of(self, article_ids: Sequence[str], otherwise: str) -> list[str]:
+        """The language of each article; `otherwise` for one added a moment ago."""
+        known = self.written_in(article_ids)
+        return [known.get(key, otherwise) for key in article_ids]
 
     def coverage(self, evidence: tuple[Evidence, ...]) -> Coverage:
         """What was searched, and the passages that came nearest."""
@@ -81,12 +80,21 @@ class Scopes:
         languages = self._languages
         ids = self._corpus.select(filters)
         places: dict[str, frozenset[str] | None]
+        written_in = partial(_written_in, languages)
         if ids is None:
             alone = len(languages) == 1
             places = {k: None if alone else own for k, own in languages.items()}
-            return Scope(None, places, languages, snapshot.size, *self._corpus.dates())
+            return Scope(None, places, written_in, snapshot.size, *self._corpus.dates())
         chosen = frozenset(ids)
         both = {k: chosen & own for k, own in languages.items()}
         places = {k: own for k, own in both.items() if own}
         count = self._corpus.count_passages(chosen)
-        return Scope(chosen, places, languages, count, *self._corpus.dates(chosen))
+        return Scope(chosen, places, written_in, count, *self._corpus.dates(chosen))
+
+
+def _written_in(
+    languages: Mapping[str, frozenset[str]], article_ids: Sequence[str]
+) -> dict[str, str]:
+    if len(languages) == 1:
+        return dict.fromkeys(article_ids, next(iter(languages)))
+    return {key: name for key in article_ids for name, ids in languages.items() if key in ids}

@@ -4,8 +4,8 @@ import pytest
 from fakes import HashingEncoder
 
 from index.lock import WriterLock
-from rag.archive import LOCK
 from rag.errors import ArchiveBusy, BadQuestion, ModelMismatch, NotFound
+from rag.stores import LOCK
 from rag.types import Filters
 
 LAB = """---

@@ -1,0 +1,142 @@
+"""The corpus in one SQLite file: connections, transactions, the format and its checksums."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rag import checksums
+from rag.checksums import add_sums, damaged, register
+from rag.errors import CorpusDamaged, HomeUnusable, NewerFormat
+
+SCHEMA_VERSION = 2
+_TABLES = """
+CREATE TABLE documents (
+    id INTEGER PRIMARY KEY, uri TEXT NOT NULL UNIQUE, content_hash TEXT NOT NULL,
+    format TEXT NOT NULL, encoding TEXT NOT NULL, text TEXT NOT NULL, added_at TEXT NOT NULL,
+    sum INTEGER);
+CREATE TABLE articles (
+    id TEXT PRIMARY KEY, title TEXT, authors TEXT NOT NULL, affiliations TEXT NOT NULL,
+    published TEXT, source TEXT, page TEXT, section TEXT, language TEXT NOT NULL, url TEXT,
+    text TEXT NOT NULL, blocks TEXT NOT NULL, paragraphs INTEGER NOT NULL, sum INTEGER);
+CREATE INDEX articles_published ON articles(published);
+CREATE TABLE document_articles (
+    document_id INTEGER NOT NULL REFERENCES documents(id) ON DELETE CASCADE,
+    ordinal INTEGER NOT NULL, article_id TEXT NOT NULL, sum INTEGER,
+    PRIMARY KEY (document_id, ordinal)) WITHOUT ROWID;
+CREATE INDEX document_articles_article ON document_articles(article_id);
+CREATE TABLE deleted (
+    article_id TEXT PRIMARY KEY, at TEXT NOT NULL, sum INTEGER) WITHOUT ROWID;
+CREATE TABLE passages (
+    id TEXT PRIMARY KEY, article_id TEXT NOT NULL REFERENCES articles(id) ON DELETE CASCADE,
+    paragraph INTEGER NOT NULL, start INTEGER NOT NULL, "end" INTEGER NOT NULL,
+    sum INTEGER) WITHOUT ROWID;
+CREATE INDEX passages_article ON passages(article_id);
+"""
+
+
+class SqliteFile:
+    """A SQLite file with the corpus's tables. Threads may share one; each has its own connection.
+
+    Raises:
+        HomeUnusable: the folder cannot be written.
+        CorpusDamaged: the file is not a corpus, or SQLite finds it broken.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._local = threading.local()
+        self._all: list[sqlite3.Connection] = []
+        self._guard = threading.Lock()
+        with self.reading() as db:
+            if db.execute("PRAGMA user_version").fetchone()[0] != SCHEMA_VERSION:
+                self._up_to_date()
+
+    def _up_to_date(self) -> None:
+        """Make the tables, or bring those of an older format to this one, in one transaction."""
+        with self.transaction() as db:
+            version = db.execute("PRAGMA user_version").fetchone()[0]
+            if version > SCHEMA_VERSION:
+                raise NewerFormat(self.path, version, SCHEMA_VERSION)
+            if version == 0:
+                for statement in _TABLES.split(";"):
+                    db.execute(statement)
+            elif version == 1:
+                add_sums(db)
+            db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """This thread's connection; SQLite's errors become ours."""
+        try:
+            db = getattr(self._local, "db", None)
+            if db is not None and not db.in_transaction and self._local.file != _file(self.path):
+                self._drop(db)  # a backup was put in its place
+                db = None
+            if db is None:
+                db = sqlite3.connect(
+                    self.path, timeout=30, isolation_level=None, check_same_thread=False
+                )
+                db.execute("PRAGMA journal_mode=WAL")
+                db.execute("PRAGMA synchronous=FULL")
+                db.execute("PRAGMA foreign_keys=ON")
+                register(db)
+                self._local.db, self._local.file = db, _file(self.path)
+                with self._guard:
+                    self._all.append(db)
+            yield db
+        except sqlite3.OperationalError as error:
+            raise HomeUnusable(self.path.parent, str(error)) from error
+        except sqlite3.DatabaseError as error:
+            raise CorpusDamaged(self.path, str(error)) from error
+
+    def _drop(self, db: sqlite3.Connection) -> None:
+        with self._guard:
+            self._all.remove(db)
+        db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """One transaction, or a part of the one that this thread is in: all of it or nothing."""
+        with self.reading() as db:
+            part = db.in_transaction
+            if part:
+                yield db
+                return
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                yield db
+                db.execute("COMMIT")
+            except BaseException:
+                if db.in_transaction:  # a full disk may have ended it already
+                    db.execute("ROLLBACK")
+                raise
+
+    def close(self) -> None:
+        """Close every thread's connection."""
+        with self._guard:
+            for db in self._all:
+                db.close()
+            self._all.clear()
+        self._local = threading.local()
+
+    def insertion(self, table: str, conflict: str = "") -> str:
+        """The statement that holds a row of a table; takes the columns in order."""
+        return f"{checksums.insert(table)} {conflict}"
+
+    def check(self) -> list[str]:
+        """What is not as it was written: pages, rows by their checksums, links; empty is good."""
+        with self.reading():
+            return damaged(self.path)
+
+
+def _file(path: Path) -> tuple[int, int] | None:
+    """Which file stands at a path now."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino

@@ -1,0 +1,106 @@
+"""What one archive is kept in: its corpus, its index and what goes with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from index.lock import WriterLock
+from index.store import Store
+from index.tokens import Tokenizer
+from index.vectors import VectorCache
+from rag.config import Config
+from rag.corpus import Corpus
+from rag.errors import HomeUnusable
+from rag.reprints import Reprints
+from rag.scope import Scopes
+from rag.seams import Index, Vectors
+from rag.seams import Reprints as AnyReprints
+from rag.seams import Scopes as AnyScopes
+
+FILE = "corpus.sqlite"
+"""The corpus, in the home."""
+
+LOCK = "writer.lock"
+"""The file in the home that one writer at a time holds locked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """The engines of one archive.
+
+    Attributes:
+        corpus: the articles.
+        index: their passages.
+        vectors: every vector made so far.
+        reprints: which articles are the same.
+        scopes: what filters let through.
+        writing: be the only one who writes; takes the seconds to wait for it, and raises
+            ArchiveBusy where somebody else writes longer.
+        behind: the articles that only the index holds, and those that it lacks, in order.
+        joined: what is written to corpus and index inside is one transaction, where one database
+            holds both; else each is written at once, by itself.
+        close: close what they have open.
+    """
+
+    corpus: Corpus
+    index: Index
+    vectors: Vectors
+    reprints: AnyReprints
+    scopes: AnyScopes
+    writing: Callable[[float], AbstractContextManager[None]]
+    behind: Callable[[], tuple[frozenset[str], list[str]]]
+    joined: Callable[[], AbstractContextManager[None]]
+    close: Callable[[], None]
+
+
+def opened(config: Config, tokenizer: Tokenizer) -> Stores:
+    """The engines that are configured.
+
+    Raises:
+        HomeUnusable: the home folder cannot be made or written.
+    """
+    try:
+        config.home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise HomeUnusable(config.home, error.strerror or str(error)) from error
+    return embedded(config.home, tokenizer)
+
+
+def embedded(home: Path, tokenizer: Tokenizer) -> Stores:
+    """Files in a folder, which is there."""
+    corpus = Corpus(home / FILE)
+    index = Store(home / "index", tokenizer)
+
+    def behind() -> tuple[frozenset[str], list[str]]:
+        indexed, wanted = index.open().groups(), corpus.ids()
+        return indexed - wanted, sorted(wanted - indexed)
+
+    return Stores(
+        corpus=corpus,
+        index=index,
+        vectors=VectorCache(home / "vectors.sqlite"),
+        reprints=Reprints(home / "reprints.sqlite"),
+        scopes=Scopes(corpus),
+        writing=partial(_locked, home),
+        behind=behind,
+        joined=nullcontext,
+        close=corpus.close,
+    )
+
+
+@contextmanager
+def _locked(home: Path, wait: float) -> Iterator[None]:
+    """Be the only one who writes to a home; `wait`: seconds to wait for it."""
+    lock = WriterLock(home / LOCK, wait)
+    try:
+        lock.__enter__()
+    except OSError as error:
+        raise HomeUnusable(home, error.strerror or str(error)) from error
+    try:
+        yield
+    finally:
+        lock.__exit__(None, None, None)
