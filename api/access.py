@@ -76,7 +76,12 @@ def needed(method: str, path: str) -> Scope | None:
 
 def is_write(method: str, path: str) -> bool:
     """Whether a request could change something: verdicts too, but no question."""
-    return method not in _SAFE and not (method == "POST" and path in _QUESTIONS - {_FEEDBACK})
+    return method not in _SAFE and not is_question(method, path)
+
+
+def is_question(method: str, path: str) -> bool:
+    """Whether a request asks the archive something, which takes a processor's time."""
+    return method == "POST" and path in _QUESTIONS - {_FEEDBACK}
 
 
 def check(settings: Settings) -> None:

@@ -1,14 +1,18 @@
 """Who may work, who waits and who is sent away: a bounded queue with a deadline.
 
 More work than can be done is refused at once, so that what is accepted is done in time (Beyer et
-al., Site Reliability Engineering, 2016, chapter 21). A question takes several turns, one a step;
-the oldest question goes first, so that one that has begun is finished before new ones begin.
+al., Site Reliability Engineering, 2016, chapter 21). How long a job would wait is what is ahead of
+it times the time that jobs took of late, shared by those that run side by side (Little, A Proof
+for the Queuing Formula, 1961). A streamed question takes several turns, one an event; the oldest
+question goes first, so that one that has begun is finished before new ones begin.
 """
 
 from __future__ import annotations
 
 import heapq
+import math
 import random
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
@@ -24,8 +28,20 @@ Gone = Callable[[], Awaitable[bool]]
 """Whether nobody waits for an answer any more."""
 
 
+_LATEST = 0.05
+"""Weight of the newest job in the mean of what jobs take: it follows some twenty jobs."""
+
+_SURE = 0.7
+"""Part of the deadline that the wait may be by that mean: some jobs take longer than it says, and
+who has waited for the whole deadline would rather have been sent away at once."""
+
+
 class Overloaded(WenjuError):
-    """More questions are waiting than may.
+    """More questions are waiting than can be answered in time.
+
+    Args:
+        what: why.
+        wait: seconds until those ahead are done, as far as can be told.
 
     Attributes:
         seconds: when to try again, with jitter so that refused callers do not return together.
@@ -33,8 +49,8 @@ class Overloaded(WenjuError):
 
     retryable = True
 
-    def __init__(self, what: str = "Too many questions are waiting") -> None:
-        self.seconds = random.randint(1, 4)  # noqa: S311 jitter, not a secret
+    def __init__(self, what: str = "Too many questions are waiting", wait: float = 0) -> None:
+        self.seconds = math.ceil(wait) + random.randint(1, 3)  # noqa: S311 jitter, not a secret
         super().__init__(f"{what}; try again in {self.seconds} seconds.")
 
 
@@ -60,7 +76,8 @@ class Gate:
     Args:
         at_work: jobs that run at one time.
         waiting: jobs that may wait; one more is refused at once.
-        deadline: seconds that a job may wait for its first turn; None: any time.
+        deadline: seconds that a job may wait for its first turn: it is refused at once if it would
+            wait longer, and at this time if it has; None: any time.
     """
 
     def __init__(self, at_work: int, waiting: int, deadline: float | None = None) -> None:
@@ -70,6 +87,7 @@ class Gate:
         self._deadline = deadline
         self._inside = 0
         self._came = 0
+        self._took = 0.0
         self._queue: list[tuple[int, anyio.Event]] = []
         self._threads: anyio.CapacityLimiter | None = None
 
@@ -77,6 +95,36 @@ class Gate:
     def inside(self) -> int:
         """Jobs at work and waiting."""
         return self._inside
+
+    @property
+    def wait(self) -> float:
+        """Seconds that one more job would wait for its turn, as far as can be told.
+
+        Those at work are taken to be half done.
+        """
+        if self._free:
+            return 0.0
+        return max(0.0, self._inside - self._at_work / 2) * self._took / self._at_work
+
+    def check(self) -> None:
+        """Make sure that one more job would have its turn in time; where a turn is free it has.
+
+        Raises:
+            Overloaded: it would not.
+        """
+        wait = self.wait
+        if self._inside >= self._most:
+            raise Overloaded(wait=wait)
+        if self._deadline is not None and wait > _SURE * self._deadline:
+            raise Overloaded(wait=wait)
+
+    def note(self, seconds: float) -> None:
+        """Learn what a job took.
+
+        Args:
+            seconds: of all its turns.
+        """
+        self._took += (seconds - self._took) * (_LATEST if self._took else 1.0)
 
     @asynccontextmanager
     async def place(self, gone: Gone | None = None) -> AsyncIterator[Place]:
@@ -86,22 +134,24 @@ class Gate:
             gone: asked once, when the first turn has come.
 
         Raises:
-            Overloaded: the queue is full.
+            Overloaded: the queue is full, or its turn would not come in time.
         """
-        if self._inside >= self._most:
-            raise Overloaded
+        self.check()
         self._inside += 1
         self._came += 1
+        place = Place(self, self._came, gone)
         try:
-            yield Place(self, self._came, gone)
+            yield place
         finally:
             self._inside -= 1
+            if place.begun:
+                self.note(place.seconds)
 
     async def run(self, job: Callable[[], T], gone: Gone | None = None) -> T:
         """Run a job on a thread when its turn comes.
 
         Raises:
-            Overloaded: the queue is full, or the turn did not come in time.
+            Overloaded: the queue is full, or its turn would not come, or did not come, in time.
             ClientGone: nobody waits for it any more.
         """
         async with self.place(gone) as place:
@@ -150,11 +200,17 @@ class Gate:
 
 
 class Place:
-    """A job's place in a queue: it may run several times, one after the other."""
+    """A job's place in a queue: it may run several times, one after the other.
+
+    Attributes:
+        begun: whether it has had a turn.
+        seconds: that its turns took.
+    """
 
     def __init__(self, gate: Gate, number: int, gone: Gone | None) -> None:
         self._gate, self._number, self._gone = gate, number, gone
-        self._begun = False
+        self.begun = False
+        self.seconds = 0.0
 
     async def run(self, job: Callable[[], T]) -> T:
         """Run something on a thread when the turn comes.
@@ -163,11 +219,15 @@ class Place:
             TooLate: it did not come in time.
             ClientGone: nobody waits for it any more; nothing was run.
         """
-        await self._gate.enter(self._number, begun=self._begun)
+        await self._gate.enter(self._number, begun=self.begun)
         try:
-            if not self._begun and self._gone is not None and await self._gone():
+            if not self.begun and self._gone is not None and await self._gone():
                 raise ClientGone
-            self._begun = True
-            return await anyio.to_thread.run_sync(job, limiter=self._gate.threads())
+            self.begun = True
+            started = time.monotonic()
+            try:
+                return await anyio.to_thread.run_sync(job, limiter=self._gate.threads())
+            finally:
+                self.seconds += time.monotonic() - started
         finally:
             self._gate.leave()

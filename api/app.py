@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from importlib import resources
 from pathlib import Path
 
+import anyio.to_thread
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, Response
@@ -30,6 +31,7 @@ from api.ready import Ending, Readiness
 from api.routes import State, router
 from api.security import Guard
 from api.settings import Settings
+from api.shed import Shed
 from api.tracing import Traced, Tracer
 from rag import __version__
 from rag.errors import (
@@ -71,7 +73,14 @@ _STATUS: list[tuple[type[WenjuError], int, str]] = [
     (FeedbackDamaged, 503, "feedback_damaged"),
     (HomeUnusable, 503, "home_unusable"),
 ]
-_HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 400: "bad_request", 413: "too_large"}
+_LOOKS = 4  # threads of what only looks something up, beside those of questions and of writes
+_HTTP_CODES = {
+    404: "not_found",
+    405: "method_not_allowed",
+    400: "bad_request",
+    408: "too_slow",
+    413: "too_large",
+}
 _STATIC = Path(str(resources.files("api") / "static"))
 
 
@@ -106,6 +115,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        anyio.to_thread.current_default_thread_limiter().total_tokens = _LOOKS
         yield
         archive.close()
         if tracer is not None:
@@ -118,9 +128,10 @@ def create_app(
         redoc_url=None,
         lifespan=lifespan,
     )
-    questions = Gate(settings.concurrency, settings.queue, settings.deadline)
-    writes = Gate(1, settings.queue)
-    metrics = Metrics(archive, {"questions": questions, "writes": writes})
+    questions = Gate(settings.at_work, settings.queue, settings.patience)
+    writes, reads = Gate(1, settings.queue), Gate(_LOOKS, settings.queue)
+    queues = {"questions": questions, "writes": writes, "reads": reads}
+    metrics = Metrics(archive, queues)
     observer = Observer(metrics, tracer, settings.log_questions)
     app.state.wenju = State(
         settings=settings,
@@ -128,6 +139,7 @@ def create_app(
         feedback=FeedbackStore(archive.config.home),
         questions=questions,
         writes=writes,
+        reads=reads,
         observer=observer,
         readiness=Readiness(archive),
     )
@@ -143,6 +155,7 @@ def create_app(
     app.add_api_route("/", page, include_in_schema=False)
     app.add_api_route("/articles/{article_id}", page, include_in_schema=False)
     _handle_errors(app)
+    app.add_middleware(Shed, questions=questions, writes=writes, reads=reads, error_body=error_body)
     app.add_middleware(Access, settings=settings, keys=keys, error_body=error_body)
     if settings.cors_origins:
         app.add_middleware(

@@ -10,20 +10,28 @@ import json
 import logging
 import re
 import sys
+import threading
 import time
 from collections.abc import Iterable
 from contextvars import ContextVar
-from typing import Any
+from queue import SimpleQueue
+from typing import Any, TextIO
 
 from api.keys import PREFIX
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 """The id of the request at work; "" outside of one."""
 
+AUDIT = "audit"
+"""The event of whatever could change the archive."""
+
 HIDDEN = "[secret]"
 _KEY = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{16,}}")
 _BEARER = re.compile(r"(?i)\bbearer +[^\s\"'\\,]+")
 _LONGEST = 4000  # characters of one value; a traceback is longer only where something is recursive
+_WAITING = 10_000  # lines that may wait to be written
+_AT_ONCE = 500  # lines that are written by one call
+_LONGEST_WAIT = 1.0  # seconds
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -72,13 +80,68 @@ class JsonLines(logging.Formatter):
         return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
 
 
+class Aside(logging.Handler):
+    """Writes on a thread of its own, so that no request waits for whoever reads the log.
+
+    Warnings and audit lines are waited for; when more lines wait than may, others are left out and
+    counted in a line `log_lines_lost`.
+
+    Args:
+        stream: where lines go.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__()
+        self._stream = stream
+        self._waiting: SimpleQueue[logging.LogRecord | threading.Event] = SimpleQueue()
+        self._lost = 0
+        threading.Thread(target=self._write, name="log", daemon=True).start()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Hand a record over."""
+        urgent = record.levelno >= logging.WARNING or record.msg == AUDIT
+        if not urgent and self._waiting.qsize() >= _WAITING:
+            self._lost += 1
+            return
+        if name := request_id.get():
+            record.request_id = name  # it is unknown on the other thread
+        self._waiting.put(record)
+        if urgent:
+            self.flush()
+
+    def flush(self) -> None:
+        """Wait until all is written, a second at most."""
+        done = threading.Event()
+        self._waiting.put(done)
+        done.wait(_LONGEST_WAIT)
+
+    def _write(self) -> None:
+        while True:
+            batch = [self._waiting.get()]
+            while len(batch) < _AT_ONCE and not self._waiting.empty():
+                batch.append(self._waiting.get())
+            if lost := self._lost:
+                self._lost -= lost
+                facts = {"name": __name__, "levelname": "WARNING", "msg": "log_lines_lost"}
+                batch.insert(0, logging.makeLogRecord({**facts, "lines": lost}))
+            records = [one for one in batch if isinstance(one, logging.LogRecord)]
+            try:
+                self._stream.write("".join(self.format(record) + "\n" for record in records))
+                self._stream.flush()
+            except (OSError, ValueError):  # nobody reads it any more, or it is closed
+                self.handleError(logging.makeLogRecord({"msg": "the log cannot be written"}))
+            for one in batch:
+                if isinstance(one, threading.Event):
+                    one.set()
+
+
 def begin(secrets: Iterable[str] = ()) -> None:
     """Write the log to standard error, from INFO on; libraries' chatter from WARNING on.
 
     Args:
         secrets: texts that are never written.
     """
-    handler = logging.StreamHandler(sys.stderr)
+    handler = Aside(sys.stderr)
     handler.setFormatter(JsonLines(secrets))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     for library in ("httpx", "httpx2", "httpcore", "httpcore2", "openai"):

@@ -133,7 +133,7 @@ def serve(settings: Settings, pipeline: Pipeline, *, http: bool) -> None:
         http: streamable HTTP at /mcp; else one agent on standard input and output. On a loopback
             address the protocol's own check refuses web pages of other hosts (DNS rebinding).
     """
-    made = server(pipeline, concurrency=settings.concurrency, queue=settings.queue)
+    made = server(pipeline, concurrency=settings.at_work, queue=settings.queue)
     if http:
         made.run("streamable-http", host=settings.host, port=settings.port)
     else:

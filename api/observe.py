@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from api.access import is_write
+from api.logs import AUDIT
 from api.metrics import Metrics
 from api.tracing import Tracer
 from api.work import Start
@@ -89,7 +90,7 @@ class Observer:
         logger.info("request", extra=facts)
         if is_write(request.method, request.scope["path"]):
             changed = getattr(request.state, "changed", {})
-            logger.info("audit", extra={**facts, **changed})
+            logger.info(AUDIT, extra={**facts, **changed})
 
 
 def route_of(request: Request) -> str:

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from api import schemas
 from api.logs import request_id
-from api.routes import Shared
+from api.routes import Shared, sent
 from api.schemas import Json
 from api.work import answer_of, events_of
 from rag.errors import BadInput, WenjuError
@@ -211,10 +211,14 @@ async def chat(request: Request, state: Shared) -> Response:
     start = partial(_start, state.pipeline, question, turns, MODELS[body.model])
     site = str(request.base_url).rstrip("/")
     if not body.stream:
-        answer = await answer_of(state.observer.watched(start), state.questions, request)
-        if answer is None:  # nobody is there to read it
-            return Response(status_code=499)
-        return JSONResponse(completion(answer, body, site))
+        return sent(
+            await answer_of(
+                state.observer.watched(start),
+                state.questions,
+                request,
+                lambda answer: JSONResponse(completion(answer, body, site)),
+            )
+        )
     events = events_of(state.observer.watched(start), state.questions)
     await anext(events)  # a full queue is refused before the first byte
     return StreamingResponse(_chunks(events, body, site), media_type="text/event-stream")

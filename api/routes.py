@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from functools import partial
@@ -23,7 +24,7 @@ from api.ready import Readiness
 from api.schemas import AskBody, Json, SearchBody
 from api.security import UNEXPECTED
 from api.settings import Settings
-from api.work import answer_of, events_of
+from api.work import answer_of, events_of, turn_of
 from rag import __version__
 from rag.errors import WenjuError
 from rag.feedback import FeedbackStore
@@ -42,11 +43,12 @@ class State:
     feedback: FeedbackStore
     questions: Gate
     writes: Gate
+    reads: Gate
     observer: Observer
     readiness: Readiness
 
 
-def _state(request: Request) -> State:
+async def _state(request: Request) -> State:  # a plain function would be sent to a thread
     state: State = request.app.state.wenju
     return state
 
@@ -76,10 +78,19 @@ async def ask(body: AskBody, request: Request, state: Shared) -> Response:
         events = events_of(state.observer.watched(start), state.questions, request.is_disconnected)
         first = await anext(events)  # a full queue is refused here, before the first byte
         return StreamingResponse(_lines(first, events), media_type="application/jsonl")
-    answer = await answer_of(state.observer.watched(start), state.questions, request)
-    if answer is None:  # nobody is there to read it
-        return Response(status_code=499)
-    return JSONResponse(schemas.answer_json(answer))
+    return sent(
+        await answer_of(
+            state.observer.watched(start),
+            state.questions,
+            request,
+            lambda answer: JSONResponse(schemas.answer_json(answer)),
+        )
+    )
+
+
+def sent(answer: Response | None) -> Response:
+    """The answer, or what stands in the log where nobody is there to read it."""
+    return Response(status_code=499) if answer is None else answer
 
 
 async def _lines(first: Event, events: AsyncGenerator[Event, None]) -> AsyncIterator[str]:
@@ -121,15 +132,17 @@ def _event_json(event: Event) -> Json:
 
 
 @router.post("/v1/search", tags=["questions"])
-async def search(body: SearchBody, request: Request, state: Shared) -> Json:
+async def search(body: SearchBody, request: Request, state: Shared) -> Response:
     """The passages that fit a question best, best first."""
-    evidence = await state.questions.run(
-        lambda: state.pipeline.search(
+
+    def found(_: threading.Event) -> Response:
+        evidence = state.pipeline.search(
             body.question, top_k=body.top_k, filters=body.filters.filters()
-        ),
-        request.is_disconnected,
-    )
-    return {"question": body.question, "passages": [schemas.evidence_json(e) for e in evidence]}
+        )
+        passages = [schemas.evidence_json(e) for e in evidence]
+        return JSONResponse({"question": body.question, "passages": passages})
+
+    return sent(await turn_of(found, state.questions, request))
 
 
 @router.get("/v1/examples", tags=["questions"])

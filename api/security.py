@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+import anyio
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -56,10 +57,19 @@ class Guard:
         max_upload: bytes of a body sent to /v1/articles; others are held to 256 KiB.
         error_body: the shape of an error.
         note: told of every request that has been answered.
+        patience: seconds between two pieces of a body.
     """
 
-    def __init__(self, app: ASGIApp, max_upload: int, error_body: ErrorBody, note: Note) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        max_upload: int,
+        error_body: ErrorBody,
+        note: Note,
+        patience: float = 30.0,
+    ) -> None:
         self.app = app
+        self._patience = patience
         self._note = note
         self.max_upload = max_upload
         self._error_body = error_body
@@ -103,13 +113,18 @@ class Guard:
         if told.isdecimal() and (len(told) > _DIGITS or int(told) > limit):
             await self._answer(request, 413, "too_large", too_large, send)
             return
-        seen = 0
+        seen, whole = 0, False
 
         async def counted() -> Message:
-            nonlocal seen
-            message = await receive()
+            nonlocal seen, whole
+            message = None
+            with anyio.move_on_after(None if whole else self._patience):
+                message = await receive()
+            if message is None:
+                raise HTTPException(408, "The body did not come; send it at once.")
             if message["type"] == "http.request":
                 seen += len(message.get("body", b""))
+                whole = not message.get("more_body", False)
                 if seen > limit:  # the framework lets only this class through from here
                     raise HTTPException(413, too_large)
             return message

@@ -13,6 +13,7 @@ import uvicorn
 
 from api import access, logs, tracing
 from api.app import create_app
+from api.connection import KEEP_SECONDS, Connection
 from api.ready import Readiness
 from api.settings import Settings
 from rag.errors import BadInput, WenjuError
@@ -116,6 +117,8 @@ def serve(settings: Settings, pipeline: Pipeline | None = None) -> None:
         access_log=False,
         server_header=False,
         proxy_headers=False,  # the application believes those that the settings name
+        http=Connection,
+        timeout_keep_alive=KEEP_SECONDS,
         timeout_graceful_shutdown=20,
         h11_max_incomplete_event_size=64 * 1024,
     )

@@ -27,6 +27,8 @@ from rag.errors import BadInput
 
 PREFIX = "WENJU_"
 
+_WITH_MODEL = 8  # questions that wait for a language model side by side
+_PATIENCE, _PATIENCE_WITH_MODEL = 2.0, 10.0  # seconds
 _RATE_ELSEWHERE = 1200  # requests a minute of an address; a page is some thirty
 
 
@@ -103,10 +105,20 @@ class Settings(BaseSettings):
     )
     log_questions: bool = Field(False, description="write what is asked into the log")
     port: int = Field(8000, ge=0, le=65535, description="port to serve on; 0 picks a free one")
-    concurrency: int = Field(8, ge=1, le=256, description="questions worked on at one time")
+    concurrency: int | None = Field(
+        None,
+        ge=1,
+        le=256,
+        description="questions worked on at one time; as many as there are processors, "
+        "or 8 where a language model is waited for",
+    )
     queue: int = Field(64, ge=0, le=10000, description="questions that may wait for their turn")
-    deadline: float = Field(
-        10.0, ge=0.1, le=600, description="seconds a question may wait before it is refused"
+    deadline: float | None = Field(
+        None,
+        ge=0.1,
+        le=600,
+        description="seconds a question may wait; one that would wait longer is refused at once; "
+        "2, or 10 with a language model",
     )
     drain: float = Field(
         0.0, ge=0, le=300, description="seconds of not being ready before a graceful end"
@@ -187,6 +199,24 @@ class Settings(BaseSettings):
         if self.rate_address is not None:
             return self.rate_address
         return _RATE_ELSEWHERE if self.keys_asked else 0
+
+    @property
+    def at_work(self) -> int:
+        """Questions worked on at one time.
+
+        More than there are processors only take the interpreter from each other and from the event
+        loop; a language model is waited for and takes no processor.
+        """
+        if self.concurrency is not None:
+            return self.concurrency
+        return _WITH_MODEL if self.llm_base_url else len(os.sched_getaffinity(0))
+
+    @property
+    def patience(self) -> float:
+        """Seconds that a question may wait for its turn."""
+        if self.deadline is not None:
+            return self.deadline
+        return _PATIENCE_WITH_MODEL if self.llm_base_url else _PATIENCE
 
     def config(self) -> Config:
         """What the pipeline needs of this."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncGenerator, Callable, Generator
+from typing import TypeVar
 
 import anyio
 import anyio.to_thread
@@ -11,6 +13,8 @@ from starlette.requests import Request
 from api.admission import Gate, Gone
 from rag.pipeline import Event
 from rag.types import Answer
+
+T = TypeVar("T")
 
 Start = Callable[[], Generator[Event, None, None]]
 
@@ -45,20 +49,70 @@ async def events_of(
                 await anyio.to_thread.run_sync(events.close)
 
 
-async def answer_of(start: Start, gate: Gate, request: Request) -> Answer | None:
-    """The answer to a question, or None where the client went away before it came.
+async def turn_of(job: Callable[[threading.Event], T], gate: Gate, request: Request) -> T | None:
+    """Run something in one turn on one thread, or not at all where the client goes away before.
+
+    Args:
+        job: its argument is set when the client goes away while it runs; it may then end early.
+        gate: the queue, whose place is given up at once when the client goes away.
+        request: whose client is watched; its body has been read.
+
+    Returns:
+        What the job gave; None where the client went away before it began.
 
     Raises:
-        Overloaded: the queue is full, or the turn did not come in time.
-        ClientGone: the client went away before it.
+        Overloaded: the queue is full, or the turn would not come, or did not come, in time.
     """
-    events = events_of(start, gate, request.is_disconnected)
-    try:
-        async for event in events:
-            if event.answer is not None:
-                return event.answer
-            if await request.is_disconnected():
-                return None
-    finally:
-        await events.aclose()
-    return None
+    stop = threading.Event()
+    failure: Exception | None = None
+    found: T | None = None
+    async with anyio.create_task_group() as tasks:
+
+        async def watch() -> None:
+            while (await request.receive())["type"] != "http.disconnect":
+                pass
+            stop.set()
+            tasks.cancel_scope.cancel()  # it ends the waiting; a thread at work is waited for
+
+        tasks.start_soon(watch)
+        try:
+            found = await gate.run(lambda: job(stop))
+        except Exception as error:  # noqa: BLE001 raised below, and not as one of a group
+            failure = error
+        tasks.cancel_scope.cancel()
+    if failure is not None:
+        raise failure
+    return found
+
+
+async def answer_of(
+    start: Start, gate: Gate, request: Request, shown: Callable[[Answer], T]
+) -> T | None:
+    """The answer to a question as it is sent, or None where the client went away before it came.
+
+    All of it is one turn: handed to and fro between its steps it would wait at each for the event
+    loop, which has the least time when there is most to do.
+
+    Args:
+        start: gives the pipeline's events.
+        gate: the queue.
+        request: whose client may go away; its body has been read.
+        shown: makes of the answer what is sent, on the thread too.
+
+    Raises:
+        Overloaded: the queue is full, or the turn would not come, or did not come, in time.
+    """
+
+    def work(stop: threading.Event) -> T | None:
+        events = start()
+        try:
+            for event in events:
+                if event.answer is not None:
+                    return shown(event.answer)
+                if stop.is_set():
+                    return None
+        finally:
+            events.close()
+        return None
+
+    return await turn_of(work, gate, request)

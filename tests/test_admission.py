@@ -107,3 +107,53 @@ def test_a_turn_that_comes_to_nobody_is_passed_on() -> None:
 
     anyio.run(main)
     assert done == [1]
+
+
+def test_what_would_wait_too_long_is_refused_at_once() -> None:
+    gate, go = Gate(2, 100, deadline=2), threading.Event()
+    for _ in range(100):
+        gate.note(0.19)
+
+    async def main() -> None:
+        async with anyio.create_task_group() as tasks:
+            for _ in range(15):
+                gate.check()
+                tasks.start_soon(gate.run, lambda: go.wait(20))
+                await anyio.lowlevel.checkpoint()
+            while gate.inside < 15:
+                await anyio.lowlevel.checkpoint()
+            assert gate.wait == pytest.approx(1.33)  # 13 wait, 2 are half done, two at a time
+            tasks.start_soon(gate.run, lambda: go.wait(20))
+            while gate.inside < 16:
+                await anyio.lowlevel.checkpoint()
+            with pytest.raises(Overloaded) as refused:
+                gate.check()
+            assert 3 <= refused.value.seconds <= 5  # in 1.5 seconds those ahead are done
+            go.set()
+
+    anyio.run(main)
+    gate.check()
+    assert gate.wait == 0
+
+
+def test_where_a_turn_is_free_nobody_is_refused_however_long_jobs_took() -> None:
+    gate = Gate(1, 0, deadline=1)
+    gate.note(1000)
+    assert anyio.run(gate.run, lambda: 7) == 7
+    gate.check()
+
+
+def test_the_estimate_follows_what_jobs_take() -> None:
+    gate = Gate(1, 9, deadline=1)
+    gate.note(8.0)
+
+    async def main() -> None:
+        for _ in range(150):
+            await gate.run(lambda: None)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(gate.run, lambda: time.sleep(0.05))
+            await anyio.sleep(0.01)
+            assert gate.inside == 1
+            assert gate.wait < 0.05
+
+    anyio.run(main)
