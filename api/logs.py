@@ -31,7 +31,6 @@ _BEARER = re.compile(r"(?i)\bbearer +[^\s\"'\\,]+")
 _LONGEST = 4000  # characters of one value; a traceback is longer only where something is recursive
 _WAITING = 10_000  # lines that may wait to be written
 _AT_ONCE = 500  # lines that are written by one call
-_LONGEST_WAIT = 1.0  # seconds
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -88,11 +87,12 @@ class Aside(logging.Handler):
 
     Args:
         stream: where lines go.
+        patience: seconds that a warning or an audit line is waited for.
     """
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, patience: float = 1.0) -> None:
         super().__init__()
-        self._stream = stream
+        self._stream, self._patience = stream, patience
         self._waiting: SimpleQueue[logging.LogRecord | threading.Event] = SimpleQueue()
         self._lost = 0
         threading.Thread(target=self._write, name="log", daemon=True).start()
@@ -110,10 +110,10 @@ class Aside(logging.Handler):
             self.flush()
 
     def flush(self) -> None:
-        """Wait until all is written, a second at most."""
+        """Wait until all is written, but no longer than it is worth."""
         done = threading.Event()
         self._waiting.put(done)
-        done.wait(_LONGEST_WAIT)
+        done.wait(self._patience)
 
     def _write(self) -> None:
         while True:

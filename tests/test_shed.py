@@ -192,7 +192,7 @@ class Stalled(io.StringIO):
 
 
 def logger_to(stream) -> logging.Logger:
-    handler = Aside(stream)
+    handler = Aside(stream, patience=20)
     handler.setFormatter(JsonLines())
     logger = logging.Logger("wenju.test", logging.INFO)  # noqa: LOG001 known to nobody else
     logger.addHandler(handler)
@@ -206,12 +206,21 @@ def test_the_log_is_whole_in_order_and_knows_its_request():
     for number in range(1200):
         logger.info("event", extra={"number": number})
     request_id.reset(token)
-    logger.warning("last")  # it is waited for
+    logger.warning("last")  # waited for
     lines = [json.loads(line) for line in stream.getvalue().splitlines()]
     assert [line["number"] for line in lines[:-1]] == list(range(1200))
     assert {line.get("request_id") for line in lines[:-1]} == {"r1"}
     assert lines[-1]["event"] == "last"
     assert "request_id" not in lines[-1]
+
+
+def test_warnings_and_audit_lines_are_written_before_the_request_goes_on():
+    stream = io.StringIO()
+    logger = logger_to(stream)
+    logger.info("audit")
+    assert "audit" in stream.getvalue()
+    logger.warning("careful")
+    assert "careful" in stream.getvalue()
 
 
 def test_a_log_that_nobody_reads_stops_nobody_and_tells_what_it_left_out():
@@ -222,7 +231,7 @@ def test_a_log_that_nobody_reads_stops_nobody_and_tells_what_it_left_out():
     for _ in range(10_007):
         logger.info("event")
     stream.go.set()
-    logger.info("audit")  # waited for
+    logger.info("audit")  # never left out, and waited for
     lines = [json.loads(line) for line in stream.getvalue().splitlines()]
     told = [line for line in lines if line["event"] == "log_lines_lost"]
     assert [line["lines"] for line in told] == [7]
