@@ -31,6 +31,13 @@ Gone = Callable[[], Awaitable[bool]]
 _LATEST = 0.05
 """Weight of the newest job in the mean of what jobs take: it follows some twenty jobs."""
 
+_AT_FIRST = 0.1
+"""Seconds that a job is taken to take as long as none has been seen."""
+
+_MOST_TIMES = 5
+"""A job that took longer than so many times the mean counts as that much: a single one that had to
+wait for the disk, or loaded a dictionary, must not have the next ones refused."""
+
 _SURE = 0.7
 """Part of the deadline that the wait may be by that mean: some jobs take longer than it says, and
 who has waited for the whole deadline would rather have been sent away at once."""
@@ -87,7 +94,7 @@ class Gate:
         self._deadline = deadline
         self._inside = 0
         self._came = 0
-        self._took = 0.0
+        self._took = _AT_FIRST
         self._queue: list[tuple[int, anyio.Event]] = []
         self._threads: anyio.CapacityLimiter | None = None
 
@@ -124,7 +131,7 @@ class Gate:
         Args:
             seconds: of all its turns.
         """
-        self._took += (seconds - self._took) * (_LATEST if self._took else 1.0)
+        self._took += (min(seconds, _MOST_TIMES * self._took) - self._took) * _LATEST
 
     @asynccontextmanager
     async def place(self, gone: Gone | None = None) -> AsyncIterator[Place]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -200,9 +201,13 @@ def torture(
     flips: Annotated[int, typer.Option(min=1, help="Bits flipped in each database.")] = 100,
     seconds: Annotated[int, typer.Option(min=5, help="Of twice what can be done.")] = 300,
     requests: Annotated[int, typer.Option(min=100, help="Of the soak.")] = 100_000,
+    minutes: Annotated[int, typer.Option(min=1, help="Of the soak, at most.")] = 600,
     cache: Cache = None,
     articles: Annotated[Path, typer.Option(help="Folder of articles to serve.")] = Path("articles"),
     seed: Annotated[int, typer.Option(help="Of what is left to chance.")] = 1,
+    server: Annotated[
+        str, typer.Option(help="Of the soak: a command that is given home and cache.")
+    ] = "",
     out: Out = None,
     as_json: AsJson = False,
 ) -> None:
@@ -219,8 +224,10 @@ def torture(
             flips=flips,
             seconds=seconds,
             requests=requests,
+            minutes=minutes,
             articles=articles,
             seed=seed,
+            server=tuple(shlex.split(server)),
             **({"cache": cache} if cache else {}),
         ),
         parts or torture_.PARTS,

@@ -45,6 +45,8 @@ class Setup:
         cache: folder of the bundled model, for the parts that serve.
         articles: folder of the articles that these answer from.
         seed: of what is left to chance.
+        minutes: of the soak, at most.
+        server: of the soak, in place of `wenju serve`; it is given the home and the cache.
     """
 
     kills: int = KILLS
@@ -55,6 +57,8 @@ class Setup:
     cache: Path = field(default_factory=lambda: Path(platformdirs.user_cache_dir("wenju")))
     articles: Path = Path("articles")
     seed: int = 1
+    minutes: int = 600
+    server: tuple[str, ...] = ()
 
 
 def run(setup: Setup, parts: Sequence[str], out: Path | None, say: Callable[[str], None]) -> Json:
@@ -98,9 +102,18 @@ def _measured(name: str, setup: Setup, folder: Path) -> Json:
         load = torture_load.Load(twice=setup.seconds, five_times=setup.seconds // 5)
         return torture_load.load(folder, setup.cache, setup.articles, _questions(), load)
     if name == "soak":
-        return torture_soak.soak(
-            folder, setup.cache, setup.articles, _questions(), setup.requests, setup.seed
+        command = (*setup.server, str(folder / "home"), str(setup.cache)) if setup.server else ()
+        found = torture_soak.soak(
+            folder,
+            setup.cache,
+            setup.articles,
+            _questions(),
+            setup.requests,
+            setup.seed,
+            command,
+            60 * setup.minutes,
         )
+        return {"server": " ".join(setup.server) or "wenju serve", **found}
     return torture_kills.faults(folder, cache, setup.every)
 
 

@@ -6,7 +6,9 @@ the answers must be equal.
 
 from __future__ import annotations
 
+import math
 import random
+import statistics
 import threading
 import time
 from collections import Counter
@@ -14,14 +16,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from eval.errors import BenchFailed
 from eval.torture_archive import name_of, question_of, text_of
 from eval.torture_load import Served, served
 from rag.config import Config
-from rag.pipeline import Pipeline
 
 Json = dict[str, Any]
 
 _CLIENTS = 4
+_SAMPLED = 100  # requests between two looks at the memory
+_REFUSED = "503 refused"
 _MALFORMED: tuple[tuple[str, str, bytes], ...] = (
     ("POST", "/v1/ask", b"{"),
     ("POST", "/v1/ask", b"\xff\xfe\x00"),
@@ -47,38 +51,42 @@ def soak(
     requests: int,
     seed: int = 1,
     command: Sequence[str] = (),
+    seconds: float = math.inf,
 ) -> Json:
     """Send so many requests and look whether anything leaks, breaks or is forgotten.
 
     Args:
         folder: an empty folder.
         cache: with the bundled model.
-        articles: a folder of articles to answer from; None: what is in folder/home.
+        articles: a folder of articles, sent before all else; None: what is in folder/home.
         questions: asked in any order.
         requests: in all.
         seed: of what is sent.
         command: another server than `wenju serve`.
+        seconds: after which no more are sent.
 
     Returns:
-        `requests`; `statuses`; `memory`: resident megabytes after a tenth of the requests, and at
-        the end; `compared`: answers that were asked again of a fresh process; `problems`.
+        `requests`; `statuses` ("503 refused": sent away because too many came); `memory`: resident
+        megabytes after a tenth of the requests and at the end, and how many more each 1,000
+        requests took between (least squares); `compared`: answers that were asked again of a fresh
+        process; `problems`.
     """
     config = Config(home=folder / "home", cache=cache)
-    if articles is not None:
-        pipeline = Pipeline(config)
-        pipeline.add([articles])
-        pipeline.close()
+    config.home.mkdir(exist_ok=True)
     statuses: Counter[str] = Counter()
     found: list[str] = []
-    memory: list[int] = []
+    memory: list[tuple[int, int]] = []
     started = time.perf_counter()
+    until = time.monotonic() + seconds
     with served(config, folder / "server.log", command) as server:
-        clients = _Clients(server, questions, requests, seed, statuses, memory)
+        if articles is not None:
+            _send_all(server, articles)
+        clients = _Clients(server, questions, requests, seed, statuses, memory, until)
         clients.run()
         found += clients.problems
         asked = [*questions[:20], *map(question_of, sorted(clients.held)[:10])]
         before = [_answer(server, question) for question in asked]
-        memory.append(server.memory())
+        memory.append((sum(statuses.values()), server.memory()))
     with served(config, folder / "fresh.log", command) as server:
         after = [_answer(server, question) for question in asked]
         missing = [n for n in sorted(clients.held) if not _holds(server, n)]
@@ -87,18 +95,31 @@ def soak(
         f"another answer: {q}" for q, a, b in zip(asked, before, after, strict=True) if a != b
     ]
     found += [f"lost: {n}" for n in missing] + [f"came back: {n}" for n in back]
-    found += [f"status {s}: {n}" for s, n in statuses.items() if s.split()[-1].startswith("5")]
-    if memory[-1] > 1.15 * memory[0]:
-        found.append(f"memory grew from {memory[0]} to {memory[-1]} MB")
+    broken = [s for s in statuses if s.split()[1].startswith("5") and not s.endswith("refused")]
+    found += [f"status {s}: {statuses[s]}" for s in broken]
+    level = _level(memory)
+    if level["end"] > 1.15 * level["start"]:
+        found.append(f"memory grew from {level['start']} to {level['end']} MB")
     return {
         "requests": sum(statuses.values()),
         "statuses": dict(sorted(statuses.items())),
-        "memory": {"start": memory[0], "end": memory[-1]},
+        "memory": level,
         "documents": len(clients.held),
         "compared": len(asked),
         "seconds_sending": round(time.perf_counter() - started, 1),
         "problems": found,
     }
+
+
+def _level(samples: Sequence[tuple[int, int]]) -> Json:
+    """What a server's memory did after it had warmed up.
+
+    Args:
+        samples: requests sent so far, and resident megabytes.
+    """
+    warm = [sample for sample in samples if sample[0] >= samples[-1][0] / 10]
+    slope = statistics.linear_regression(*zip(*warm, strict=True)).slope if len(warm) > 1 else 0.0
+    return {"start": warm[0][1], "end": warm[-1][1], "mb_each_1000": round(1000 * slope, 3)}
 
 
 class _Clients:
@@ -111,8 +132,10 @@ class _Clients:
         requests: int,
         seed: int,
         statuses: Counter[str],
-        memory: list[int],
+        memory: list[tuple[int, int]],
+        until: float,
     ) -> None:
+        self._until = until
         self._server, self._questions, self._requests = server, questions, requests
         self._chance = random.Random(seed)  # noqa: S311 no secret
         self._statuses, self._memory = statuses, memory
@@ -134,8 +157,10 @@ class _Clients:
     def _planned(self) -> Iterator[tuple[str, int]]:
         kinds = ["ask"] * 35 + ["search"] * 50 + ["malformed"] * 10 + ["add"] * 3 + ["delete"] * 2
         for number in range(self._requests):
-            if number == self._requests // 10:
-                self._memory.append(self._server.memory())
+            if time.monotonic() > self._until:
+                return
+            if number % _SAMPLED == 0:
+                self._memory.append((number, self._server.memory()))
             yield self._chance.choice(kinds), number
 
     def _client(self) -> None:
@@ -154,10 +179,12 @@ class _Clients:
                 try:
                     status = self._send(client, kind, number, pick, deleted)
                 except httpx2.TransportError as error:
-                    status = 0
+                    status = "0"
                     self.problems.append(f"no answer to {kind} {number}: {error}")
                 with self._guard:
                     self._statuses[f"{kind} {status}"] += 1
+                if status == _REFUSED:
+                    time.sleep(0.5)
 
     def _send(
         self,
@@ -166,10 +193,10 @@ class _Clients:
         number: int,
         pick: float,
         deleted: tuple[int, str] | None,
-    ) -> int:
+    ) -> str:
         if kind == "malformed":
             method, path, body = _MALFORMED[int(pick * len(_MALFORMED))]
-            return int(client.request(method, path, content=body).status_code)
+            return _status(client.request(method, path, content=body))
         if kind == "add":
             article = {"name": name_of(number), "text": text_of(number, 2)}
             reply = client.post("/v1/articles", json=article)
@@ -177,10 +204,10 @@ class _Clients:
                 with self._guard:
                     self.held.add(number)
                     self._articles[number] = reply.json()["files"][0]["articles"][0]
-            return int(reply.status_code)
+            return _status(reply)
         if kind == "delete":
             if deleted is None:
-                return int(client.delete("/v1/articles/0123456789abcdef").status_code)
+                return _status(client.delete("/v1/articles/0123456789abcdef"))
             reply = client.delete(f"/v1/articles/{deleted[1]}")
             with self._guard:
                 if reply.status_code == 200:
@@ -188,10 +215,31 @@ class _Clients:
                     self.gone.add(deleted[0])
                 else:
                     self._articles[deleted[0]] = deleted[1]
-            return int(reply.status_code)
+            return _status(reply)
         question = self._questions[int(pick * len(self._questions))]
         asked = {"question": f"{question} {number}" if number % 2 else question}
-        return int(client.post(f"/v1/{kind}", json=asked).status_code)
+        return _status(client.post(f"/v1/{kind}", json=asked))
+
+
+def _status(reply: Any) -> str:  # noqa: ANN401 a library's that is imported late
+    """The status; a refusal that says when to come again is told from other errors."""
+    told = reply.status_code == 503 and int(reply.headers.get("retry-after", 0)) >= 1
+    return _REFUSED if told else str(reply.status_code)
+
+
+def _send_all(server: Served, articles: Path) -> None:
+    """Upload a folder's articles.
+
+    Raises:
+        BenchFailed: one of them was refused.
+    """
+    import httpx2
+
+    with httpx2.Client(base_url=server.address, timeout=600) as client:
+        for path in sorted(articles.glob("*.*")):
+            reply = client.post("/v1/articles", files={"files": (path.name, path.read_bytes())})
+            if reply.status_code != httpx2.codes.OK:
+                raise BenchFailed(f"{path.name} was refused: {reply.text[:300]}")
 
 
 def _answer(server: Served, question: str) -> Json:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from eval.torture_archive import change, opened, question_of
 from eval.torture_load import Load, _problems
-from eval.torture_soak import soak
+from eval.torture_soak import _level, soak
 
 
 def test_mixed_requests_break_and_forget_nothing(tmp_path: Path, cache: Path) -> None:
@@ -39,3 +39,11 @@ def test_requests_without_an_answer_and_growing_memory_are_problems() -> None:
         "3 errors in the log",
         "memory grew by 1.50 from twice to five times",
     ]
+
+
+def test_memory_is_judged_after_it_has_warmed_up() -> None:
+    samples = [(0, 100), (50, 300), (100, 400), (500, 402), (1000, 405)]
+    level = _level(samples)
+    assert (level["start"], level["end"]) == (400, 405)
+    assert abs(level["mb_each_1000"] - 5.5) < 0.1
+    assert _level([(0, 1), (9, 7)]) == {"start": 7, "end": 7, "mb_each_1000": 0.0}
