@@ -32,6 +32,8 @@ ROW = np.dtype([("group", "<u4"), *((name, "<u4") for name in FIELDS)])
 POSTING = np.dtype([("row", "<u4"), ("text", "<u2"), ("title", "u1"), ("context", "u1")])
 
 _BLOCK_ROWS = 4_096
+# To look one string up takes as long as to read so many, or a few more.
+_MANY = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +104,13 @@ class Columns:
 
     def rows_of(self, groups: Collection[str]) -> NDArray[np.bool_]:
         """The rows of some groups, dead ones too, bool, (n,); unknown groups have none."""
-        numbers = self.groups.locate([g.encode("utf-8", "surrogatepass") for g in groups])
-        wanted = np.zeros(len(self.groups), np.bool_)
-        wanted[numbers[numbers >= 0]] = True
+        encoded = {g.encode("utf-8", "surrogatepass") for g in groups}
+        if len(encoded) > len(self.groups) // _MANY:
+            wanted = np.fromiter((g in encoded for g in self.groups), np.bool_, len(self.groups))
+        else:
+            numbers = self.groups.locate(encoded)
+            wanted = np.zeros(len(self.groups), np.bool_)
+            wanted[numbers[numbers >= 0]] = True
         rows: NDArray[np.bool_] = wanted[self.rows["group"]]
         return rows
 

@@ -106,7 +106,8 @@ class BundledEncoder:
             ModelUnavailable: the files are there but cannot be loaded.
         """
         import onnxruntime as ort
-        from tokenizers import Tokenizer
+
+        from index.pieces import load_pieces
 
         options = ort.SessionOptions()
         options.intra_op_num_threads = 1
@@ -116,7 +117,8 @@ class BundledEncoder:
             self._session = ort.InferenceSession(
                 str(folder / bundled.MODEL_FILE), options, providers=["CPUExecutionProvider"]
             )
-            self._tokenizer = Tokenizer.from_file(str(folder / bundled.TOKENIZER_FILE))
+            kept_as = folder.with_name(f"{folder.name}-pieces.npz")
+            self._pieces = load_pieces(folder / bundled.TOKENIZER_FILE, kept_as)
         except Exception as error:  # both libraries raise bare ones
             raise ModelUnavailable(
                 f"The embedding model in {folder} cannot be loaded ({error}); "
@@ -126,7 +128,7 @@ class BundledEncoder:
         self.fingerprint = bundled.bundled_fingerprint()
         self.name = f"{bundled.NAME} (bundled, int8)"
         self.dim = int(self._session.get_outputs()[0].shape[1])
-        self._overhead = len(self._tokenizer.encode(bundled.PASSAGE_PROMPT).ids)
+        self._overhead = len(self._pieces.ids(bundled.PASSAGE_PROMPT))
         self.max_tokens = _POSITIONS - self._overhead
 
     def encode_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -141,11 +143,8 @@ class BundledEncoder:
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """As `Encoder.count_tokens`."""
-        return [max(0, len(self._ids(bundled.PASSAGE_PROMPT, t)) - self._overhead) for t in texts]
-
-    def _ids(self, prompt: str, text: str) -> list[int]:
-        ids: list[int] = self._tokenizer.encode(prompt + text).ids
-        return ids
+        ids = self._pieces.ids
+        return [max(0, len(ids(bundled.PASSAGE_PROMPT + t)) - self._overhead) for t in texts]
 
     def _encode(
         self, prompt: str, texts: Sequence[str], progress: Callable[[int], None] | None
@@ -174,7 +173,7 @@ class BundledEncoder:
 
     def _one(self, prompt: str, text: str) -> tuple[NDArray[np.float32], bool]:
         """The text's vector, (dim,), and whether all of it was read."""
-        ids = self._ids(prompt, text)
+        ids = self._pieces.ids(prompt + text)
         whole = len(ids) <= _POSITIONS
         if not whole:
             ids = [*ids[: _POSITIONS - 1], ids[-1]]

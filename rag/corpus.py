@@ -197,13 +197,20 @@ class Corpus:
         with self._db.reading() as db:
             return {r[0] for r in db.execute("SELECT id FROM articles")}
 
-    def languages(self) -> dict[str, frozenset[str]]:
-        """The ids of the articles of each language; a language without any is left out."""
-        found: dict[str, set[str]] = {}
+    def languages(self) -> dict[str, frozenset[str] | None]:
+        """The ids of the articles of each language; a language without any is left out.
+
+        The ids of the commonest are not listed (None): all that are of no other.
+        """
+        count = "SELECT language, COUNT(*) FROM articles GROUP BY language ORDER BY language"
+        listed = "SELECT id FROM articles WHERE language = ?"
         with self._db.reading() as db:
-            for key, language in db.execute("SELECT id, language FROM articles"):
-                found.setdefault(language, set()).add(key)
-        return {language: frozenset(ids) for language, ids in sorted(found.items())}
+            counts = dict(db.execute(count).fetchall())
+            main = max(counts, key=lambda k: counts[k], default="")
+            others = {
+                k: frozenset(i for (i,) in db.execute(listed, [k])) for k in counts if k != main
+            }
+        return {k: others.get(k) for k in counts}
 
     def get(self, article_id: str) -> Article:
         """One article.

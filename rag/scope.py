@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from index.types import AllBut
 from rag.corpus import Corpus
 from rag.seams import Groups, Snapshot
 from rag.types import Coverage, Evidence, Filters
@@ -55,7 +56,7 @@ class Scopes:
         self._corpus = corpus
         self._lock = threading.Lock()
         self._generation = -1
-        self._languages: Mapping[str, frozenset[str]] = {}
+        self._languages: Mapping[str, frozenset[str] | None] = {}
         self._held: OrderedDict[Filters, Scope] = OrderedDict()
 
     def of(self, snapshot: Snapshot, filters: Filters | None) -> Scope:
@@ -79,22 +80,23 @@ class Scopes:
     def _made(self, snapshot: Snapshot, filters: Filters) -> Scope:
         languages = self._languages
         ids = self._corpus.select(filters)
-        places: dict[str, frozenset[str] | None]
         written_in = partial(_written_in, languages)
+        others = frozenset().union(*filter(None, languages.values()))
+        places: dict[str, frozenset[str] | AllBut | None]
         if ids is None:
-            alone = len(languages) == 1
-            places = {k: None if alone else own for k, own in languages.items()}
+            main = AllBut(others) if others else None
+            places = {k: main if own is None else own for k, own in languages.items()}
             return Scope(None, places, written_in, snapshot.size, *self._corpus.dates())
         chosen = frozenset(ids)
-        both = {k: chosen & own for k, own in languages.items()}
+        both = {k: chosen - others if own is None else chosen & own for k, own in languages.items()}
         places = {k: own for k, own in both.items() if own}
         count = self._corpus.count_passages(chosen)
         return Scope(chosen, places, written_in, count, *self._corpus.dates(chosen))
 
 
 def _written_in(
-    languages: Mapping[str, frozenset[str]], article_ids: Sequence[str]
+    languages: Mapping[str, frozenset[str] | None], article_ids: Sequence[str]
 ) -> dict[str, str]:
-    if len(languages) == 1:
-        return dict.fromkeys(article_ids, next(iter(languages)))
-    return {key: name for key in article_ids for name, ids in languages.items() if key in ids}
+    listed = {name: ids for name, ids in languages.items() if ids is not None}
+    main = {key: name for name in languages.keys() - listed.keys() for key in article_ids}
+    return main | {key: name for key in article_ids for name, ids in listed.items() if key in ids}

@@ -12,7 +12,7 @@ from rag import checksums
 from rag.checksums import add_sums, damaged, register
 from rag.errors import CorpusDamaged, HomeUnusable, NewerFormat
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 _TABLES = """
 CREATE TABLE documents (
     id INTEGER PRIMARY KEY, uri TEXT NOT NULL UNIQUE, content_hash TEXT NOT NULL,
@@ -36,6 +36,7 @@ CREATE TABLE passages (
     sum INTEGER) WITHOUT ROWID;
 CREATE INDEX passages_article ON passages(article_id);
 """
+_BY_LANGUAGE = "CREATE INDEX IF NOT EXISTS articles_language ON articles(language, id)"
 
 
 class SqliteFile:
@@ -64,8 +65,10 @@ class SqliteFile:
             if version == 0:
                 for statement in _TABLES.split(";"):
                     db.execute(statement)
-            elif version == 1:
+            if version == 1:
                 add_sums(db)
+            if version < 3:
+                db.execute(_BY_LANGUAGE)
             db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
 
     @contextmanager

@@ -10,7 +10,7 @@ from fakes import HashingEncoder
 from index.snapshot import MASKS_KEPT
 from index.store import Store
 from index.tokens import Tokenizer
-from index.types import Batch, Entry
+from index.types import AllBut, Batch, Entry
 from rag.config import Config
 from rag.pipeline import Pipeline
 from rag.scope import Scopes
@@ -41,7 +41,9 @@ def test_a_scope_is_what_the_filters_say(tmp_path: Path) -> None:
     ids = {a.title: a.id for a in held}
     everything = scopes.of(snapshot, None)
     assert everything.articles is None
-    assert everything.places == {"en": {ids["C"]}, "zh": {ids["甲"], ids["乙"]}}
+    assert everything.places == {"en": {ids["C"]}, "zh": AllBut(frozenset({ids["C"]}))}
+    for title, language in {"甲": "zh", "乙": "zh", "C": "en"}.items():
+        assert everything.languages_of([ids[title]], "") == [language]
     assert (everything.passages, everything.earliest, everything.latest) == (
         3, "2024-01-02", "2025-01-01",
     )  # fmt: skip
