@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from index.parts import Parts, places
+from index.parts import Parts, places, restored
 from index.strings import Strings
 from index.tokens import Tokenizer
 from index.types import Batch, Entry
@@ -41,7 +41,7 @@ class Vectors:
     """Rows picked from arrays, read block by block so that they are never copied as a whole.
 
     Attributes:
-        sources: arrays (any, dim) of one type.
+        sources: arrays (any, dim): all int8, or vectors of length 1, some as int16.
         source: which of them each row is in, (n,).
         row: which row of it, (n,).
     """
@@ -56,15 +56,17 @@ class Vectors:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Of every row."""
-        return self.sources[0].dtype
+        """Of every row: int8 or float32."""
+        given = self.sources[0].dtype
+        return given if given == np.int8 else np.dtype(np.float32)
 
     def take(self, start: int, end: int) -> NDArray[Any]:
         """Rows start to end, (end - start, dim)."""
         out = np.empty((end - start, self.dim), self.dtype)
         for number, source in enumerate(self.sources):
             mine = self.source[start:end] == number
-            out[mine] = source[self.row[start:end][mine]]
+            picked = source[self.row[start:end][mine]]
+            out[mine] = restored(picked) if out.dtype == np.float32 else picked
         return out
 
     def blocks(self) -> Iterator[NDArray[Any]]:
@@ -134,13 +136,13 @@ class Live:
     """A segment's columns, its vectors and which rows are to be kept.
 
     Attributes:
-        vectors: float32, (n, dim).
+        vectors: float32 or int16, (n, dim).
         parts: int8, (m, dim).
         keep: bool, (n,); None keeps all.
     """
 
     columns: Columns
-    vectors: NDArray[np.float32]
+    vectors: NDArray[Any]
     parts: NDArray[np.int8]
     keep: NDArray[np.bool_] | None
 

@@ -29,7 +29,9 @@ from index.segment import Facts, Marks
 
 logger = logging.getLogger(__name__)
 
-FORMAT = 2
+FORMAT = 3
+READABLE = (2, 3)
+"""In format 2 the vectors of every segment are float32."""
 KEPT = 3
 MERGE_LOCK = "merge.lock"
 
@@ -193,7 +195,7 @@ def _remove(home: Path, kept: Collection[str]) -> None:
 
 
 def _readable(path: Path, facts: dict[str, Any]) -> dict[str, Any]:
-    if facts.get("format") != FORMAT:
+    if facts.get("format") not in READABLE:
         raise IndexDamaged(path, "another version of the program wrote it")
     return facts
 

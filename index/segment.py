@@ -14,6 +14,7 @@ from index.columns import POSTING, ROW, Columns, Live, Rows
 from index.dense import Dense, build, open_ann
 from index.errors import IndexDamaged
 from index.files import array_blocks, check_file, map_array, write_file
+from index.parts import rounded
 from index.strings import Strings
 
 # A file's size in bytes and hash.
@@ -43,7 +44,7 @@ class Segment:
     Attributes:
         name: of its folder.
         facts: of its files and of its dense index.
-        vectors: float32, (n, dim), memory-mapped.
+        vectors: float32, or int16 where an index is searched, (n, dim), memory-mapped.
         parts: int8, (m, dim), memory-mapped; `columns.part_ends` says whose.
         dense: the same vectors as they are searched.
     """
@@ -51,7 +52,7 @@ class Segment:
     name: str
     facts: Facts
     columns: Columns
-    vectors: NDArray[np.float32]
+    vectors: NDArray[Any]
     parts: NDArray[np.int8]
     dense: Dense
 
@@ -88,11 +89,15 @@ def write_segment(folder: Path, rows: Rows) -> Facts:
         arrays |= dict(zip(_files(title), kept, strict=True))
     for title, array in arrays.items():
         put(f"{title}.npy", [array], array.dtype, *array.shape)
-    put("vectors.npy", rows.vectors.blocks(), "<f4", len(rows.vectors), rows.vectors.dim)
     put("parts.npy", rows.parts.blocks(), "i1", len(rows.parts), rows.parts.dim)
     built = build(rows.vectors, rows.parts)
-    if built.index is not None:
+    blocks: Iterable[NDArray[Any]] = rows.vectors.blocks()
+    if built.index is None:
+        kind = "<f4"  # FAISS scans them as they are
+    else:
+        kind, blocks = "<i2", (rounded(block, np.int16) for block in blocks)
         marks[_ANN] = write_file(folder / _ANN, [built.index.data])
+    put("vectors.npy", blocks, kind, len(rows.vectors), rows.vectors.dim)
     return Facts(marks, built.facts)
 
 

@@ -201,7 +201,7 @@ class Snapshot:
         """
         out = np.empty((len(ids), self.dim), np.float32)
         for view, mine, rows in self._located(ids):
-            out[mine] = view.segment.vectors[rows]
+            out[mine] = restored(view.segment.vectors[rows])
         return out
 
     def vectors_and_parts(
@@ -222,7 +222,7 @@ class Snapshot:
         found: list[tuple[NDArray[np.int64], NDArray[np.float32]]] = []
         for view, mine, rows in self._located(ids):
             segment = view.segment
-            own[mine] = segment.vectors[rows]
+            own[mine] = restored(segment.vectors[rows])
             at, held = places(segment.columns.part_ends, rows)
             bare = held == 0
             counts[mine] = np.maximum(held, 1)

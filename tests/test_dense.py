@@ -13,11 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from index.columns import Vectors
-from index.dense import RECALL, Dense, build, nearest, open_ann
+from index.columns import Vectors, merge
+from index.dense import ANN_ROWS, RECALL, Dense, build, nearest, open_ann
 from index.files import write_file
 from index.parts import Parts, restored, rounded
-from index.snapshot import Snapshot
+from index.segment import open_segment, write_segment
+from index.snapshot import Snapshot, View
 from index.store import Store
 from index.tokens import Tokenizer
 from index.types import Batch, Entry, Hit
@@ -219,7 +220,7 @@ def test_the_compressed_scan_finds_what_exact_search_finds(tmp_path: Path) -> No
 def test_what_few_rows_may_answer_is_compared_exactly(tmp_path: Path) -> None:
     rng = np.random.default_rng(6)
     vectors = clustered(rng, 10_500, 16)
-    built = build(all_rows(vectors), all_rows(rounded(vectors[:300])))
+    built = build(all_rows(vectors), all_rows(rounded(vectors[:300], np.int8)))
     write_file(tmp_path / "ann", [built.index.data])  # type: ignore[union-attr]
     dense = Dense(vectors, open_ann(tmp_path / "ann"), built.facts)
     mask = rng.random(len(vectors)) < 0.02
@@ -240,7 +241,7 @@ def test_the_recall_that_is_noted_is_the_one_that_is_served(tmp_path: Path) -> N
     snapshot = Store(tmp_path / "index", TOKENIZER).open()
     [facts] = snapshot.stats()["dense"]  # type: ignore[misc]
     held = []
-    for query in restored(rounded(asked)):
+    for query in restored(rounded(asked, np.int8)):
         best = {name for name, _ in brute(rows, vectors, query, 50)}
         held.append(len(best & {h.id for h in snapshot.dense(query, 50)}) / 50)
     assert facts["recall@50"] == pytest.approx(np.mean(held), abs=0.005)
@@ -301,6 +302,41 @@ def test_rounding_keeps_directions(rows: list[list[float]]) -> None:
     given_rows = np.array(rows, np.float32)
     lengths = np.linalg.norm(given_rows, axis=1)
     kept = given_rows[lengths > 1e-3] / lengths[lengths > 1e-3][:, None]
-    back = restored(rounded(kept))
+    back = restored(rounded(kept, np.int8))
     np.testing.assert_allclose(np.linalg.norm(back, axis=1), 1, atol=1e-5)
     assert ((back * kept).sum(axis=1) > 0.9999).all()
+
+
+@given(st.lists(st.lists(st.floats(-1, 1, width=32), min_size=4, max_size=4), min_size=1))
+def test_two_bytes_keep_a_hundred_thousandth_and_are_rounded_once(rows: list[list[float]]) -> None:
+    given_rows = np.array(rows, np.float32)
+    lengths = np.linalg.norm(given_rows, axis=1)
+    kept = given_rows[lengths > 1e-3] / lengths[lengths > 1e-3][:, None]
+    codes = rounded(kept, np.int16)
+    np.testing.assert_allclose(restored(codes), kept, atol=2e-5)
+    np.testing.assert_array_equal(rounded(restored(codes), np.int16), codes)
+
+
+def test_a_large_segment_keeps_its_vectors_in_two_bytes_through_merges(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    store = Store(tmp_path / "index", TOKENIZER)
+    rows, vectors = entries(ANN_ROWS + 40, groups=40), unit(rng, ANN_ROWS + 40, 8)
+    large, small = slice(0, ANN_ROWS), slice(ANN_ROWS, ANN_ROWS + 40)
+    store.commit(Batch(rows[large], vectors[large]), model="m")
+    store.commit(Batch(rows[small], vectors[small]), model="m")
+    kinds = {len(v.segment): v.segment.vectors.dtype for v in store.open().views}
+    assert kinds == {ANN_ROWS: np.int16, 40: np.float32}
+    before = store.open().vectors([e.id for e in rows])
+    together = merge([view.segment.rows(view.live) for view in store.open().views])
+    merged = open_segment(tmp_path / "m", "m", write_segment(tmp_path / "m", together))
+    assert merged.vectors.dtype == np.int16
+    snapshot = Snapshot(1, "m", 8, [View(merged, None)], TOKENIZER)
+    after = snapshot.vectors([e.id for e in rows])
+    np.testing.assert_array_equal(after[large], before[large])
+    np.testing.assert_allclose(after, vectors, atol=2e-5)
+    query = vectors[17]
+    for groups in (None, ["g17"], [f"g{n}" for n in range(30)]):
+        hits = snapshot.dense(query, 5, groups)
+        expected = brute(rows, after, query, 5, groups)
+        assert [h.score for h in hits] == pytest.approx([s for _, s in expected], abs=2e-6)
+    assert len(snapshot.dense(query, len(rows))) == len(rows)
