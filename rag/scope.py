@@ -38,7 +38,7 @@ class Scope:
     latest: str | None
 
     def languages_of(self, article_ids: Sequence[str], otherwise: str) -> list[str]:
-        """The language of each article; `otherwise` for one added a moment ago."""
+        """The language of each article; `otherwise` where it is not known."""
         known = self.written_in(article_ids)
         return [known.get(key, otherwise) for key in article_ids]
 
