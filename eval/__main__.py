@@ -168,6 +168,9 @@ def bench(
     vectors: Annotated[
         str, typer.Option(help="`synthetic`: mixtures of real ones stand for what is not encoded.")
     ] = "real",
+    copies: Annotated[
+        int, typer.Option(min=1, help="Take the archive so many times over, varied each time.")
+    ] = 1,
     seed: Annotated[int, typer.Option(help="Draws other questions and articles.")] = 1,
     fresh: Annotated[bool, typer.Option("--fresh", help="Make the archives anew.")] = False,
     out: Annotated[
@@ -197,6 +200,8 @@ def bench(
         )
     if vectors not in ("real", "synthetic"):
         raise typer.BadParameter("--vectors is `real` or `synthetic`")
+    if copies > 1 and (not only or "build" in parts):
+        raise typer.BadParameter("--copies: name the parts with --only; `build` is none of them")
     sets, given = read_sets(questions or [])
     setup = Setup(
         config=config_of(home, cache, model, dictionary, threads),
@@ -209,6 +214,7 @@ def bench(
         synthetic=vectors == "synthetic",
         seed=seed,
         fresh=fresh,
+        copies=copies,
         lines=Lines(),
     )
     bench_show.show(bench_.run(setup, parts, out))

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from eval import bench_changes, bench_encoder, bench_lexical, bench_search
 from eval.bench_archive import VECTORS, Archive, Setup, chosen, prepare, truly_encoded
+from eval.bench_copies import multiplied
 from eval.bench_fresh import fresh
 from eval.bench_measure import machine
 from eval.bench_questions import Deck
@@ -54,6 +55,8 @@ def run(
         setup.config.model, cache_dir=setup.config.cache, threads=setup.config.threads
     )
     archive = prepare(setup, encoder, count)
+    if setup.copies > 1:
+        archive = multiplied(archive, setup.copies, setup.lines)
     pipeline = Pipeline(archive.config, encoder)
     try:
         if not archive.passages:
@@ -105,7 +108,7 @@ def _parts(
     def dense() -> Json:
         real = (
             truly_encoded(setup, archive, encoder.fingerprint)
-            if archive.filled
+            if archive.filled and setup.copies == 1
             else pipeline.corpus.ids()
         )
         return {"dense": bench_search.dense(pipeline, deck.deal(setup.asked), real, lines)}
@@ -117,8 +120,9 @@ def _parts(
         opened = {k: both[k] for k in ("steps", "total", "status")}
         held = {k: found[1][k] for k in ("memory", "searches", "passages")}
         held["disk"] = bench_changes.sizes(config, archive.passages)
-        vectors = (config.home / VECTORS).stat().st_size
-        held["disk_vectors"] = round(vectors / archive.passages, 1)
+        if setup.copies == 1:
+            vectors = (config.home / VECTORS).stat().st_size
+            held["disk_vectors"] = round(vectors / archive.passages, 1)
         return {"open": opened, "memory": held}
 
     return {
@@ -153,6 +157,8 @@ def _head(setup: Setup, archive: Archive, deck: Deck) -> Json:
             "characters": archive.characters,
             "vectors": "synthetic" if setup.synthetic else "real",
             "vectors_filled": archive.filled,
+            "copies": setup.copies,
+            "made": dict(archive.made),
             "clients": setup.clients,
             "asked": setup.asked,
             "threads": setup.config.threads,

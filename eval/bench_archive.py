@@ -11,9 +11,9 @@ import json
 import lzma
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -24,6 +24,7 @@ from eval.bench_vectors import Counted, Mixed
 from eval.datasets import SquadSet
 from eval.documents import news
 from eval.errors import BadSet
+from eval.run import Json
 from index.encode import Encoder
 from index.lock import WriterLock
 from index.vectors import VectorCache
@@ -36,7 +37,7 @@ from rag.stores import LOCK
 from rag.types import Article, Document
 
 VECTORS = "vectors.sqlite"
-_DONE = "bench.json"
+DONE = "bench.json"
 _AT_ONCE = 500
 _BASE_ARTICLES = 300
 """Articles whose real vectors are mixed for synthetic ones: about 900 passages, 4,000 sentences."""
@@ -57,6 +58,7 @@ class Setup:
         given: questions of people; together with made ones they are asked.
         synthetic: fill missing vectors with mixtures of real ones instead of encoding.
         fresh: make the archives anew.
+        copies: how many times over the archive is taken.
     """
 
     config: Config
@@ -70,6 +72,7 @@ class Setup:
     synthetic: bool = False
     seed: int = 1
     fresh: bool = False
+    copies: int = 1
     lines: Lines
 
 
@@ -81,6 +84,7 @@ class Archive:
         config: how it is opened.
         characters: of all its articles.
         filled: vectors, of passages and their parts, that are mixtures and not encoded.
+        made: what making it of another took, by step; empty where it was not (`bench_copies`).
     """
 
     config: Config
@@ -88,6 +92,7 @@ class Archive:
     passages: int
     characters: int
     filled: int
+    made: Mapping[str, Json] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +151,7 @@ def prepare(setup: Setup, encoder: Encoder, count: int) -> Archive:
     config = replace(setup.config, home=setup.config.home / name)
     if setup.fresh:
         shutil.rmtree(config.home, ignore_errors=True)
-    done = config.home / _DONE
+    done = config.home / DONE
     if done.is_file():
         return Archive(config, **json.loads(done.read_text(encoding="utf-8")))
     return make(setup, filler, config, count, source).archive
@@ -186,7 +191,7 @@ def make(setup: Setup, encoder: Encoder, config: Config, count: int, vectors: Pa
     finally:
         pipeline.close()
     facts = {k: v for k, v in asdict(archive).items() if k != "config"}
-    (config.home / _DONE).write_text(json.dumps(facts), encoding="utf-8")
+    (config.home / DONE).write_text(json.dumps(facts), encoding="utf-8")
     return Built(archive, corpus, index, counted.spent, counted.texts)
 
 
@@ -223,10 +228,15 @@ def vectors_of(setup: Setup, encoder: Encoder) -> tuple[Path, Encoder]:
     if not mixed.is_file():
         beside = mixed.with_suffix(".part")
         beside.unlink(missing_ok=True)
-        with closing(sqlite3.connect(real)) as one, closing(sqlite3.connect(beside)) as other:
-            one.backup(other)
+        copy_database(real, beside)
         beside.rename(mixed)
     return mixed, Mixed(encoder, base)
+
+
+def copy_database(source: Path, target: Path) -> None:
+    """Copy a SQLite file with what stands in its log."""
+    with closing(sqlite3.connect(source)) as one, closing(sqlite3.connect(target)) as other:
+        one.backup(other)
 
 
 def _texts(article: Article, encoder: Encoder) -> Iterator[str]:

@@ -42,6 +42,8 @@ def show(report: Json) -> None:
         f"{report['questions']['given']} given, {report['questions']['made']} made, "
         f"{report['questions']['again']} asked again"
     )
+    for step, took in settings["made"].items():
+        print(f"made of {settings['copies']} varied copies: {step} {took['wall_s']:.0f} s")
     if settings["vectors"] == "synthetic":
         print(
             f"SYNTHETIC VECTORS: {settings['vectors_filled']:,} vectors of passages and their "
@@ -180,7 +182,8 @@ def _memory(part: Json) -> Iterator[Row]:
     yield Row("disk: bytes a passage", f"{sum(disk.values()):,.0f}")
     for name, size in list(disk.items())[:6]:
         yield Row(f"  {name}", f"{size:,.0f}")
-    yield Row("  vectors kept by text, beside the archive", f"{part['disk_vectors']:,.0f}")
+    if "disk_vectors" in part:
+        yield Row("  vectors kept by text, beside the archive", f"{part['disk_vectors']:,.0f}")
 
 
 def _add(part: Json) -> Iterator[Row]:

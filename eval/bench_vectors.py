@@ -44,12 +44,28 @@ class Counted:
         return self._encoder.count_tokens(texts)
 
 
+def mixture(
+    vectors: Sequence[NDArray[np.float32]], a: NDArray[np.float32], b: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Vectors that lie where others lie: a x + (1 - a) y + b (z - w), brought to length 1.
+
+    Args:
+        vectors: x, y, z and w, float32, (n, dim), of length 1.
+        a: 0 to 1, (n, 1); taken as .5 to 1.
+        b: 0 to 1, (n, 1); taken as 0 to .5.
+    """
+    x, y, z, w = vectors
+    half = np.float32(0.5)
+    rows: NDArray[np.float32] = (half + a * half) * x + (half - a * half) * y + b * half * (z - w)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows
+
+
 class Mixed(Counted):
     """Passages get mixtures of real vectors, so that speed can be measured before all is encoded.
 
-    A text's vector is a x + (1 - a) y + b (z - w), brought to length 1, of four real vectors x, y,
-    z, w and two weights that its hash chooses: so it lies where the encoder's vectors lie, and is
-    the same in every run. It says nothing about the text; quality must not be measured with it.
+    Its hash chooses the four real vectors that a text's is a mixture of, so it is the same in every
+    run. It says nothing about the text; quality must not be measured with it.
     """
 
     def __init__(self, encoder: Encoder, base: NDArray[np.float32]) -> None:
@@ -64,8 +80,7 @@ class Mixed(Counted):
         drawn = np.frombuffer(digests, "<u4").reshape(len(texts), 6)
         x, y, z, w = (self._base[drawn[:, i] % len(self._base)] for i in range(4))
         a, b = (drawn[:, i, None].astype(np.float32) / np.float32(2**32) for i in (4, 5))
-        rows: NDArray[np.float32] = (0.5 + a / 2) * x + (0.5 - a / 2) * y + b / 2 * (z - w)
-        rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+        rows = mixture((x, y, z, w), a, b)
         self.texts += len(texts)
         if progress is not None and len(texts):
             progress(len(texts))

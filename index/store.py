@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.changes import carried, checked, refuse_live, to_merge, without
-from index.columns import from_batch, merge
+from index.columns import Rows, from_batch, merge
 from index.errors import IndexDamaged, IndexUnwritable, ModelMismatch, TokenizerMismatch
 from index.files import array_blocks, check_file, publish, write_file
 from index.generations import (
@@ -104,13 +104,14 @@ class Store:
         refuse_live(views, add.entries)
         return self._write(views, [add], model, dim, base)
 
-    def rebuild(self, batches: Iterable[Batch], *, model: str) -> Snapshot:
+    def rebuild(self, batches: Iterable[Batch | Rows], *, model: str) -> Snapshot:
         """Write a generation from nothing; whatever is there, damaged or not, is replaced.
 
         The older generations go, so this is also how deleted rows leave the disk at once.
 
         Args:
-            batches: all rows, a segment each; held in memory one at a time.
+            batches: all rows, a segment each, as new ones or as they stand in another index
+                (`Segment.rows`); held in memory one at a time.
             model: the fingerprint of the encoder that made the vectors.
 
         Raises:
@@ -212,7 +213,7 @@ class Store:
     def _write(
         self,
         views: Sequence[View],
-        batches: Iterable[Batch],
+        batches: Iterable[Batch | Rows],
         model: str,
         dim: int,
         base: Snapshot | None,
@@ -224,11 +225,14 @@ class Store:
             self._home.mkdir(parents=True, exist_ok=True)
             segments = {v.segment.name: v.segment.facts for v in views}
             for batch in batches:
-                dim = checked(batch, dim)
+                if isinstance(batch, Batch):
+                    dim, rows = checked(batch, dim), from_batch(batch, self._tokenizer)
+                else:
+                    dim, rows = batch.vectors.dim, batch
                 name = new_name("seg")
                 made.append(name)
                 temporary = self._home / f".tmp-{name}"
-                segments[name] = write_segment(temporary, from_batch(batch, self._tokenizer))
+                segments[name] = write_segment(temporary, rows)
                 publish(temporary, self._home / name)
             number = max(self._highest(), base.generation if base else 0) + 1
             name = new_name(f"gen-{number:08d}")

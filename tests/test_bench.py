@@ -6,6 +6,7 @@ import json
 import random
 import subprocess
 import sys
+from dataclasses import replace
 from mmap import mmap
 from pathlib import Path
 
@@ -101,6 +102,29 @@ def test_every_part_within_this_process_says_what_it_found(setup, tmp_path, caps
     shown = capsys.readouterr().out
     assert "rank_bm25" in shown
     assert "24 articles" in shown
+
+
+def test_copies_make_a_sound_archive_so_many_times_over(setup):
+    setup = replace(setup, copies=3)
+    report = run(setup, "dense", "search", "add", "delete")
+    settings, parts = report["settings"], report["parts"]
+    assert (settings["articles"], settings["passages"], settings["copies"]) == (72, 72, 3)
+    assert set(settings["made"]) == {"corpus", "index", "merge"}
+    assert (parts["dense"]["rows"], parts["dense"]["recall@10"]) == (72, 1.0)
+    assert parts["add"]["searchable"] == 6
+    assert parts["delete"]["found_after"] == 0
+    pipeline = Pipeline(replace(setup.config, home=setup.config.home / "small-24-x3"))
+    assert pipeline.corpus.check() == []
+    assert pipeline.archive.store.verify() == []
+    snapshot = pipeline.snapshot()
+    assert snapshot.groups() == pipeline.corpus.ids()
+    first = sorted(pipeline.corpus.ids())[0]
+    [passage] = pipeline.corpus.passages_of(first)
+    copies = [f"{n:04x}{passage.id[4:]}" for n in (1, 2)]
+    original = [key for key in snapshot.groups() if key[4:] == first[4:]]
+    assert len(original) == 3
+    assert {h.id for h in snapshot.dense(snapshot.vectors(copies[:1])[0], 1)} == {copies[0]}
+    pipeline.close()
 
 
 def test_a_second_run_encodes_nothing_again(setup):
