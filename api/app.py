@@ -38,6 +38,8 @@ from rag.errors import (
     ArchiveBusy,
     BadInput,
     CorpusDamaged,
+    EngineLost,
+    EngineUnusable,
     FeedbackDamaged,
     HomeUnusable,
     IndexDamaged,
@@ -72,6 +74,8 @@ _STATUS: list[tuple[type[WenjuError], int, str]] = [
     (KeysDamaged, 503, "keys_damaged"),
     (FeedbackDamaged, 503, "feedback_damaged"),
     (HomeUnusable, 503, "home_unusable"),
+    (EngineLost, 503, "engine_lost"),
+    (EngineUnusable, 503, "engine_unusable"),
 ]
 _LOOKS = 4  # threads of what only looks something up, beside those of questions and of writes
 _HTTP_CODES = {

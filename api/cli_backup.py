@@ -22,7 +22,9 @@ def backup(
     from api import settings as settings_
     from rag import backup as backup_
 
-    _show(backup_.backup(settings_.load(home=home).home, file), f"written to {file}", as_json)
+    settings = settings_.load(home=home)
+    _in_files(settings.store is not None, settings.home)
+    _show(backup_.backup(settings.home, file), f"written to {file}", as_json)
 
 
 def restore(
@@ -37,8 +39,20 @@ def restore(
     from api import settings as settings_
     from rag import backup as backup_
 
-    target = settings_.load(home=home).home
+    settings = settings_.load(home=home)
+    target = settings.home
+    _in_files(settings.store is not None, target)
     _show(backup_.restore(file, target, force=force), f"put back into {target}", as_json)
+
+
+def _in_files(elsewhere: bool, home: Path) -> None:
+    """Refuse what would leave out the archive itself, where a database holds it."""
+    from rag.errors import BackupUnusable
+
+    if elsewhere:
+        raise BackupUnusable(
+            home, "WENJU_STORE keeps the archive in PostgreSQL; use pg_dump, pg_restore or its log"
+        )
 
 
 def _show(made: Made, what: str, as_json: bool) -> None:

@@ -44,7 +44,7 @@ def examine(
         progress: called as a repair goes on.
     """
     findings = [_versions(), _disk(settings)]
-    if repair:
+    if repair and settings.store is None:
         saved = _try("salvage", lambda: _salvaged(settings))
         findings += [saved] if saved.text else []
     try:

@@ -69,6 +69,12 @@ class Settings(BaseSettings):
         default_factory=lambda: Path(platformdirs.user_cache_dir("wenju")),
         description="folder of the bundled model, shared by all archives",
     )
+    store: SecretStr | None = Field(
+        None, description="PostgreSQL database of corpus and index, in place of the home"
+    )
+    store_reads: SecretStr | None = Field(
+        None, description="its replicas, which answer questions; else WENJU_STORE does"
+    )
     model: str | None = Field(
         None, description="hub id or folder of another sentence-transformers model"
     )
@@ -158,6 +164,14 @@ class Settings(BaseSettings):
             raise ValueError("the key goes into WENJU_LLM_API_KEY, not into the address")
         return value
 
+    @field_validator("store", "store_reads")
+    @classmethod
+    def _is_a_database(cls, value: SecretStr | None) -> SecretStr | None:
+        text = value.get_secret_value() if value else ""
+        if text and not text.startswith(("postgresql://", "postgres://")):
+            raise ValueError("an address begins with postgresql://")
+        return value if text else None
+
     @field_validator("trusted_proxies")
     @classmethod
     def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -181,6 +195,8 @@ class Settings(BaseSettings):
     def _whole_server(self) -> Self:
         if (self.llm_base_url is None) != (self.llm_model is None):
             raise ValueError("WENJU_LLM_BASE_URL and WENJU_LLM_MODEL go together")
+        if self.store_reads and not self.store:
+            raise ValueError("WENJU_STORE_READS goes with WENJU_STORE")
         if self.llm_reply * 2 > self.llm_context:
             raise ValueError("WENJU_LLM_REPLY may be half of WENJU_LLM_CONTEXT at most")
         return self
@@ -230,6 +246,8 @@ class Settings(BaseSettings):
             top_k=self.top_k,
             max_question=self.max_question,
             generator=self._generator(),
+            store=self.store.get_secret_value() if self.store else None,
+            store_reads=self.store_reads.get_secret_value() if self.store_reads else None,
         )
 
     def _generator(self) -> ModelServer | None:
@@ -264,5 +282,6 @@ def load(**options: Any) -> Settings:  # noqa: ANN401 each option has its field'
         if not first["loc"]:  # of several settings together: their values may hold a key
             raise SettingsError(f"{first['msg'].removeprefix('Value error, ')}.") from error
         name = PREFIX + str(first["loc"][0]).upper()
-        what = f" {first['input']!r}" if "LLM" not in name else " this"  # it may hold a key
+        secret = "LLM" in name or "STORE" in name  # it may hold a key
+        what = " this" if secret else f" {first['input']!r}"
         raise SettingsError(f"{name} cannot be{what}: {first['msg']}.") from error

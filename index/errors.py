@@ -99,3 +99,36 @@ class IndexUnwritable(WenjuError):
             f"The index {path} could not be written ({reason}); the archive is as it was before. "
             "Make room or give write permission, and try again."
         )
+
+
+class EngineLost(WenjuError):
+    """A server that the archive is kept in does not answer, or was lost in the middle.
+
+    Attributes:
+        place: the server and its database, without a password.
+        reason: what the system said.
+    """
+
+    retryable = True
+
+    def __init__(self, place: str, reason: str) -> None:
+        self.place = place
+        self.reason = reason
+        super().__init__(
+            f"The database {place} does not answer ({reason}); "
+            "try again in a moment, nothing is lost."
+        )
+
+
+class EngineUnusable(WenjuError):
+    """A server that the archive is to be kept in lacks something, or is not understood.
+
+    Attributes:
+        place: the server and its database, without a password.
+        reason: what is missing, and what to do.
+    """
+
+    def __init__(self, place: str, reason: str) -> None:
+        self.place = place
+        self.reason = reason
+        super().__init__(f"The database {place} cannot be used ({reason}).")

@@ -71,7 +71,7 @@ class WriterLock:
             raise ArchiveBusy(self._path.parent, self._holder()) from error
         since = datetime.now(UTC).isoformat(timespec="seconds")
         try:
-            who = f"{_command()}, process {os.getpid()} on {os.uname().nodename} since {since}\n"
+            who = f"{command()}, process {os.getpid()} on {os.uname().nodename} since {since}\n"
             self._note.write_text(who, encoding="utf-8")
         except OSError:
             self._lock.release()
@@ -95,7 +95,7 @@ class WriterLock:
             return ""  # not written yet, or just let go of: the lock itself is what counts
 
 
-def _command() -> str:
+def command() -> str:
     """The program and its first argument, "wenju add"; what follows may be anybody's secret."""
     program, *rest = [*sys.argv, ""]
     name = Path(program).name or "python"

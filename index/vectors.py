@@ -76,7 +76,7 @@ class VectorCache:
         rows = np.empty((len(texts), encoder.dim), dtype=np.float32)
         places: dict[bytes, list[int]] = {}
         for place, text in enumerate(texts):
-            places.setdefault(_key(text), []).append(place)
+            places.setdefault(text_key(text), []).append(place)
         with self._opened() as database:
             model = _model_id(database, encoder.fingerprint)
             found = _look_up(database, model, list(places), encoder.dim)
@@ -100,7 +100,7 @@ class VectorCache:
         """Whether the vector of each text is kept under a model, sound or not."""
         if not self._path.exists():
             return [False] * len(texts)
-        keys = [_key(text) for text in texts]
+        keys = [text_key(text) for text in texts]
         found: set[bytes] = set()
         with self._opened() as database:
             for start in range(0, len(keys), _AT_ONCE):
@@ -162,7 +162,7 @@ class VectorCache:
             return 0
         with self._opened() as database, database:
             return sum(
-                database.execute("DELETE FROM vector WHERE text = ?", [_key(text)]).rowcount
+                database.execute("DELETE FROM vector WHERE text = ?", [text_key(text)]).rowcount
                 for text in texts
             )
 
@@ -178,7 +178,7 @@ class VectorCache:
             with database:
                 database.execute("CREATE TEMP TABLE keep (text BLOB PRIMARY KEY)")
                 database.executemany(
-                    "INSERT OR IGNORE INTO keep VALUES (?)", ([_key(text)] for text in texts)
+                    "INSERT OR IGNORE INTO keep VALUES (?)", ([text_key(text)] for text in texts)
                 )
                 removed = database.execute(
                     "DELETE FROM vector WHERE text NOT IN (SELECT text FROM keep)"
@@ -252,7 +252,8 @@ def _open(path: Path) -> sqlite3.Connection:
     return database
 
 
-def _key(text: str) -> bytes:
+def text_key(text: str) -> bytes:
+    """What a text is known by: 20 bytes, equal for equal texts on every machine."""
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=20).digest()
 
 

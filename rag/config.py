@@ -41,6 +41,9 @@ class Config:
         max_question: characters of a question, 1 and up.
         reranker: hub id or folder of a CrossEncoder that orders what was found; None for none.
         generator: the language model that words the answers; None: they are quoted.
+        store: address of a PostgreSQL database that holds corpus and index in place of the home;
+            never shown, as it may hold a password. None: they are in the home.
+        store_reads: address of its replicas, which answer questions; None: `store` does.
     """
 
     home: Path
@@ -52,3 +55,5 @@ class Config:
     max_question: int = 512
     reranker: str | None = None
     generator: ModelServer | None = None
+    store: str | None = field(default=None, repr=False)
+    store_reads: str | None = field(default=None, repr=False)

@@ -311,7 +311,7 @@ class Corpus:
             # instr, not LIKE: a % in a title is a character like any other
             where += (
                 " AND instr(lower(coalesce(title, '') || '\n' || authors || '\n'"
-                " || coalesce(source, '')), lower(?))"
+                " || coalesce(source, '')), lower(?)) > 0"
             )
             values.append(word)
         with self._db.reading() as db:

@@ -13,6 +13,8 @@
     │   └── NewerFormat        a newer Wenju wrote it
     ├── FeedbackDamaged        the file of readers' verdicts cannot be read
     ├── IndexUnwritable        a file of the index cannot be written (retryable)
+    ├── EngineLost             a database server does not answer (retryable)
+    ├── EngineUnusable         a database server lacks something, or a newer Wenju wrote to it
     ├── HomeUnusable           the home folder cannot be made, read or written
     ├── ModelMismatch          the index was made with another model
     ├── TokenizerMismatch      the index was made with another word list
@@ -28,6 +30,8 @@ from pathlib import Path
 from index.errors import (
     ArchiveBusy,
     BadInput,
+    EngineLost,
+    EngineUnusable,
     IndexDamaged,
     IndexUnwritable,
     ModelMismatch,
@@ -43,6 +47,8 @@ __all__ = [
     "BadInput",
     "BadQuestion",
     "CorpusDamaged",
+    "EngineLost",
+    "EngineUnusable",
     "FeedbackDamaged",
     "HomeUnusable",
     "IndexDamaged",

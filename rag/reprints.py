@@ -14,7 +14,7 @@ import re
 import sqlite3
 import threading
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -113,7 +113,7 @@ class Reprints:
                     held.add(key)
                     families.add(family)
                     mine = None if kept is None else np.frombuffer(kept, np.uint64)
-                    keys = set() if mine is None else set(_keys(mine))
+                    keys = set() if mine is None else set(band_keys(mine))
                     wrong += keys != bands.pop(key, set())
         except (_Damaged, HomeUnusable, ValueError, TypeError) as error:
             return [f"reprints.sqlite cannot be read ({error})"]
@@ -212,23 +212,37 @@ def _add(db: sqlite3.Connection, article: Article) -> None:
     if mine is None:
         db.execute("INSERT INTO articles VALUES (?,?,NULL)", (article.id, article.id))
         return
-    keys = _keys(mine)
+    keys = band_keys(mine)
     marks = ",".join("?" * len(keys))
     near = db.execute(
         "SELECT id, family, signature FROM articles WHERE id IN"  # noqa: S608  only marks
         f" (SELECT article_id FROM bands WHERE band IN ({marks})) ORDER BY id",
         keys,
     )
-    family, best = article.id, RESEMBLANCE
-    for _, other, held in near:
-        alike = float(np.mean(np.frombuffer(held, np.uint64) == mine))
-        if alike >= best:
-            family, best = other, alike
+    family = family_of(article.id, mine, near)
     db.execute("INSERT INTO articles VALUES (?,?,?)", (article.id, family, mine.tobytes()))
     db.executemany("INSERT OR IGNORE INTO bands VALUES (?,?)", [(k, article.id) for k in keys])
 
 
-def _keys(signature: NDArray[np.uint64]) -> list[bytes]:
+def family_of(
+    article_id: str, mine: NDArray[np.uint64], near: Iterable[tuple[str, str, bytes]]
+) -> str:
+    """The family that an article with this signature belongs to; its own id where it is new.
+
+    Args:
+        article_id: the article's.
+        mine: its signature.
+        near: the id, the family and the signature of others that may be alike, by id.
+    """
+    family, best = article_id, RESEMBLANCE
+    for _, other, held in near:
+        alike = float(np.mean(np.frombuffer(held, np.uint64) == mine))
+        if alike >= best:
+            family, best = other, alike
+    return family
+
+
+def band_keys(signature: NDArray[np.uint64]) -> list[bytes]:
     """The keys of a signature's bands.
 
     Raises:

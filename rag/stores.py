@@ -62,11 +62,16 @@ def opened(config: Config, tokenizer: Tokenizer) -> Stores:
 
     Raises:
         HomeUnusable: the home folder cannot be made or written.
+        EngineUnusable: psycopg is not installed, or the address cannot be read.
     """
     try:
         config.home.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise HomeUnusable(config.home, error.strerror or str(error)) from error
+    if config.store:
+        from rag import pg  # it is made of what stands here
+
+        return pg.stores(config.store, config.store_reads, tokenizer)
     return embedded(config.home, tokenizer)
 
 

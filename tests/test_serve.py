@@ -1,40 +1,16 @@
 """The real server as a process: killed, ended, written to while it answers."""
 
 import os
-import re
 import signal
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2
 import pytest
+from serving import serving
 
 from eval.torture_archive import change, name_of, opened, question_of, text_of
-
-
-@contextmanager
-def serving(home: Path, cache: Path, slow: float = 0, **env: str) -> Iterator[tuple[str, int]]:
-    """Its address and process id."""
-    command = [sys.executable, str(Path(__file__).parent / "serve_fake.py"), home, cache, slow]
-    with (home.parent / "server.log").open("a") as log:
-        process = subprocess.Popen(
-            [*map(str, command)], stdout=subprocess.PIPE, stderr=log, text=True,
-            env={**os.environ, **env},
-        )  # fmt: skip
-        try:
-            line = ""
-            while "Open http" not in line:
-                line = process.stdout.readline()
-                assert line, (home.parent / "server.log").read_text()[-2000:]
-            yield re.search(r"http://\S+", line)[0], process.pid
-        finally:
-            process.kill()
-            process.communicate()
 
 
 @pytest.fixture
