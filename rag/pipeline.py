@@ -36,6 +36,7 @@ from rag import (
     writing,
 )  # fmt: skip
 from rag.archive import Archive
+from rag.behind import Behind
 from rag.config import Config
 from rag.errors import BadQuestion, NotFound
 from rag.indexing import Progress
@@ -98,14 +99,14 @@ class Pipeline:
     ) -> None:
         self.config = config
         self.models = Models(config, encoder, generator, reranker)
-        self.archive = Archive(config, self.models.encoder)
+        self._processors = Processors()
+        self.archive = Archive(config, lambda: Behind(self.models.encoder(), self._processors))
         self.encoder, self.generator = self.models.encoder, self.models.generator
         self.corpus, self.store = self.archive.corpus, self.archive.store
         self.vectors, self.reprints = self.archive.vectors, self.archive.reprints
         self.tokenizer = self.archive.tokenizer
         self._scopes = self.archive.stores.scopes
         self._method = method
-        self._processors = Processors()
 
     def snapshot(self) -> Snapshot:
         """The newest generation of the index, also when another process has written it."""

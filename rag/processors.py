@@ -23,10 +23,13 @@ class Processors:
         """Count the processors that this process may use."""
         count = len(os.sched_getaffinity(0))
         self._free = threading.BoundedSemaphore(count)
+        self._asked = 0
+        self._quiet = threading.Condition()
         self._pool = ThreadPoolExecutor(count, thread_name_prefix="beside")
 
     def __enter__(self) -> None:
         """Wait for a turn."""
+        self._count(1)
         self._free.acquire()
 
     def __exit__(
@@ -37,6 +40,18 @@ class Processors:
     ) -> None:
         """Let the next one have it."""
         self._free.release()
+        self._count(-1)
+
+    def _count(self, more: int) -> None:
+        with self._quiet:
+            self._asked += more
+            if not self._asked:
+                self._quiet.notify_all()
+
+    def give_way(self, seconds: float) -> None:
+        """Wait until nobody has a turn or waits for one, but no longer than so many seconds."""
+        with self._quiet:
+            self._quiet.wait_for(lambda: not self._asked, seconds)
 
     def beside(self, work: Callable[[], _T]) -> Callable[[], _T]:
         """Do something at the same time, where a processor has nothing else to do.
@@ -50,6 +65,7 @@ class Processors:
             Waits for the result; raises what the work raised.
         """
         if self._free.acquire(blocking=False):
+            self._count(1)
             return self._pool.submit(self._done, work).result
         return lambda: self._later(work)
 
@@ -59,6 +75,7 @@ class Processors:
             return work()
         finally:
             self._free.release()
+            self._count(-1)
 
     def _later(self, work: Callable[[], _T]) -> _T:
         with self:

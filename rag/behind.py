@@ -1,0 +1,79 @@
+"""Encoding what is added behind the questions that are asked meanwhile.
+
+An article's passages and sentences take a processor for seconds, a question's vector for some
+milliseconds. So what is added is encoded a few texts at a time, each time when no question is at
+work or after a short wait, by threads to which the system gives what others leave.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.encode import Encoder
+from rag.processors import Processors
+
+_AT_ONCE = 8
+"""Texts between two looks at who else wants to work: about a fifth of a second."""
+
+_PATIENCE = 0.2
+"""Seconds to give way each time: questions that never end slow adding down and do not stop it."""
+
+_NICE = 10
+"""About a tenth of a processor where others want all of it. Only encoding gets so little: it does
+not hold the interpreter, which others would wait for while this waits for a processor."""
+
+
+class Behind:
+    """An `index.encode.Encoder` for what is added.
+
+    Args:
+        encoder: does the work.
+        processors: tells whether questions are at work.
+    """
+
+    def __init__(self, encoder: Encoder, processors: Processors) -> None:
+        self._encoder, self._processors = encoder, processors
+        self.fingerprint, self.name = encoder.fingerprint, encoder.name
+        self.dim, self.max_tokens = encoder.dim, encoder.max_tokens
+
+    def encode_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """As the encoder's."""
+        return self._encoder.encode_queries(texts)
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """As the encoder's."""
+        return self._encoder.count_tokens(texts)
+
+    def encode_passages(
+        self, texts: Sequence[str], progress: Callable[[int], None] | None = None
+    ) -> NDArray[np.float32]:
+        """As the encoder's, later."""
+        rows = np.empty((len(texts), self.dim), dtype=np.float32)
+        with ThreadPoolExecutor(1, "behind", initializer=_low) as pool:
+            for start in range(0, len(texts), _AT_ONCE):
+                some = texts[start : start + _AT_ONCE]
+                self._processors.give_way(_PATIENCE)
+                rows[start : start + len(some)] = pool.submit(
+                    self._encoder.encode_passages, some
+                ).result()
+                if progress is not None:
+                    progress(len(some))
+        return rows
+
+
+def _low() -> None:
+    """Lower this thread's priority, and that of those which it starts.
+
+    Where priorities belong to whole processes, as elsewhere than on Linux, nothing is done.
+    """
+    if sys.platform == "linux":
+        thread = threading.get_native_id()
+        now = os.getpriority(os.PRIO_PROCESS, thread)
+        os.setpriority(os.PRIO_PROCESS, thread, max(now, _NICE))
