@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, BackgroundTasks, Query, Request
+from fastapi import APIRouter, BackgroundTasks, Query, Request, Response
 from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 
-from api import schemas
+from api import reports, schemas
 from api.routes import Shared
 from api.schemas import FilterBody, Json
+from rag.cuts import cut
 from rag.errors import BadInput
+from rag.types import Span
 
 router = APIRouter(responses=schemas.ERRORS)
 
@@ -69,8 +71,38 @@ def facets(state: Shared, limit: Annotated[int, Query(ge=1, le=1000)] = 200) -> 
 
 @router.get("/v1/articles/{article_id}", tags=["articles"])
 def article(article_id: str, state: Shared) -> Json:
-    """One article with its text and blocks."""
-    return schemas.article_json(state.pipeline.corpus.get(article_id))
+    """One article with its text and blocks; `scanned` tells whether it was read from a scan."""
+    found = state.pipeline.corpus.get(article_id)
+    scanned = state.pipeline.archive.scans.holds(found)
+    return {**schemas.article_json(found), "scanned": scanned}
+
+
+_CUT: dict[int | str, Json] = {200: {"content": {"image/jpeg": {}}}}
+Offset = Annotated[int, Query(ge=0, le=10**9)]
+
+
+@router.get(
+    "/v1/articles/{article_id}/scan",
+    tags=["articles"],
+    response_class=Response,
+    responses=_CUT,
+)
+async def scan(
+    article_id: str, start: Offset, end: Offset, request: Request, state: Shared
+) -> Response:
+    """The lines of the scan that a part of an article was read from, marked: a JPEG.
+
+    `start` and `end` are code points of the article's text. Lines that OCR was unsure of are marked
+    in another colour. 404 where the article was not read from a scan.
+    """
+    if start >= end:
+        raise BadInput("start must be before end.")
+    pipeline = state.pipeline
+    picture = await state.questions.run(
+        lambda: cut(pipeline.archive.scans, pipeline.corpus.get(article_id), Span(start, end)),
+        request.is_disconnected,
+    )
+    return Response(picture, media_type="image/jpeg")
 
 
 @router.delete("/v1/articles/{article_id}", tags=["articles"])
@@ -131,21 +163,21 @@ async def add(
         look = state.pipeline.preview
         return {
             "files": [
-                schemas.preview_json(*await state.writes.run(partial(look, name, data, sent.kind)))
+                reports.preview_json(*await state.writes.run(partial(look, name, data, sent.kind)))
                 for name, data in sent.files
             ]
         }
     take = partial(state.pipeline.add_upload, kind=sent.kind, restore=sent.restore)
-    reports = [await state.writes.run(partial(take, name, data)) for name, data in sent.files]
+    taken = [await state.writes.run(partial(take, name, data)) for name, data in sent.files]
     after.add_task(state.pipeline.tidy)
-    outcomes = Counter(r.outcome for r in reports)
-    ids = [i for r in reports for i in r.articles]
+    outcomes = Counter(r.outcome for r in taken)
+    ids = [i for r in taken for i in r.articles]
     request.state.changed = {
         "files": dict(outcomes),
         "articles": len(ids),
         "first_articles": ids[:_IN_AUDIT],
     }
-    return {"files": [schemas.report_json(r) for r in reports]}
+    return {"files": [reports.report_json(r) for r in taken]}
 
 
 async def _sent(request: Request) -> _Sent:

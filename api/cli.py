@@ -127,7 +127,7 @@ def pages(
 ) -> None:
     """Show the articles that a newspaper page is put together to; nothing is added."""
     from api.cli_show import show_explanation, show_page
-    from api.schemas import page_json
+    from api.reports import page_json
     from rag import pages as pages_
     from rag import readers
 

@@ -80,7 +80,7 @@ def sync(
 def _show(reports: Sequence[FileReport], *, as_json: bool) -> None:
     """Print what became of each file; exit with 1 where one failed."""
     from api.cli_show import show_reports
-    from api.schemas import reports_json
+    from api.reports import reports_json
 
     if as_json:
         print_json(reports_json(reports))
@@ -104,7 +104,7 @@ def _watch(
 
     def show(reports: Sequence[FileReport]) -> None:
         from api.cli_show import show_reports
-        from api.schemas import reports_json
+        from api.reports import reports_json
 
         if as_json:
             print(json.dumps(reports_json(reports), ensure_ascii=False), flush=True)

@@ -110,9 +110,12 @@ def _salvaged(settings: Settings) -> Finding:
 
 def _caches(pipeline: Pipeline) -> Finding:
     problems = pipeline.reprints.check(pipeline.corpus) + pipeline.vectors.check()
-    if problems:
+    scans = pipeline.archive.scans.check()
+    if problems or scans:
         advice = "`wenju doctor --repair` makes them anew."
-        return Finding("caches", False, "; ".join(problems), advice)
+        if scans:
+            advice += " Scans it puts aside: `wenju add --restore` reads them again."
+        return Finding("caches", False, "; ".join(problems + scans), advice)
     return Finding("caches", True, "reprints and vectors are as they were written")
 
 
@@ -120,8 +123,13 @@ def _repair(pipeline: Pipeline, progress: Progress | None) -> Finding:
     pipeline.vectors.mend()
     if pipeline.reprints.check(pipeline.corpus):
         pipeline.reprints.forget()
+    aside = pipeline.archive.scans.forget() if pipeline.archive.scans.check() else None
     count = pipeline.rebuild(progress)
-    return Finding("repair", True, f"the index was rebuilt with {count:,} passages")
+    text = f"the index was rebuilt with {count:,} passages"
+    if aside is None:
+        return Finding("repair", True, text)
+    advice = "`wenju add --restore` with the scans' files reads them again."
+    return Finding("repair", False, f"{text}; damaged scans are now {aside}", advice)
 
 
 def _corpus(pipeline: Pipeline) -> Finding:

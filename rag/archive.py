@@ -15,16 +15,17 @@ from pathlib import Path
 from index.encode import Encoder
 from index.tokens import Tokenizer
 from index.types import Batch
-from rag import gone, indexing, pages, readers
+from rag import gone, indexing, readers
 from rag.config import Config
-from rag.errors import ArchiveBusy, UnreadableFile
+from rag.errors import ArchiveBusy
 from rag.indexing import Progress
-from rag.intake import NO_TEXT, Intake, few, notices_of, now
+from rag.intake import Intake, now
 from rag.progress import Steps
 from rag.readers import folders
 from rag.readers.ahead import Ahead
+from rag.scans import Scans
 from rag.stores import opened
-from rag.types import Article, FileReport, Passage
+from rag.types import FileReport, Passage
 
 PATIENCE, LONG_PATIENCE = 2.0, 600.0
 """Seconds to wait for another writer: for a person, and for work that nobody waits for. A merge
@@ -43,6 +44,7 @@ class Archive:
         store: their index.
         vectors: every vector made so far.
         reprints: which articles are the same.
+        scans: pictures of scanned pages, and where each line stands on them.
         tokenizer: cuts texts and questions into words.
         stores: all of these.
 
@@ -56,6 +58,7 @@ class Archive:
         self.stores = stores = opened(config, self.tokenizer)
         self.corpus, self.store = stores.corpus, stores.index
         self.vectors, self.reprints = stores.vectors, stores.reprints
+        self.scans = Scans(config.home, self.corpus)
 
     def _writing(self, wait: float = PATIENCE) -> AbstractContextManager[None]:
         """Be the only one who writes to this archive; `wait`: seconds to wait for it."""
@@ -163,7 +166,7 @@ class Archive:
                 self.sync(progress)
                 held, new = held + new, 0
 
-        return Intake(self.corpus, kind=kind, restore=restore, stored=stored)
+        return Intake(self.corpus, self.scans, kind=kind, restore=restore, stored=stored)
 
     def _read(
         self,
@@ -201,37 +204,10 @@ class Archive:
             ArchiveBusy: another process is writing to this home.
         """
         with self._writing():
-            intake = Intake(self.corpus, kind=kind, restore=restore)
+            intake = Intake(self.corpus, self.scans, kind=kind, restore=restore)
             report = intake.put_file(name, readers.read_upload(name, data))
             self.sync()
         return self._counted(report)
-
-    def preview(
-        self, name: str, data: bytes, kind: str | None = None
-    ) -> tuple[FileReport, tuple[Article, ...]]:
-        """What `add_upload` would read from a file; nothing is stored.
-
-        Returns:
-            A report whose outcome is "preview" or "failed", and the articles as they were read.
-        """
-        notices: list[str] = []
-        articles: list[Article] = []
-        problem = NO_TEXT
-        try:
-            for document in readers.read_upload(name, data):
-                if isinstance(document, UnreadableFile):
-                    notices.append(str(document))
-                    problem = document.reason
-                else:
-                    articles += pages.articles(document, kind=kind)
-                    notices += notices_of(document)
-        except UnreadableFile as error:
-            if not articles:
-                return FileReport(name, "failed", reason=error.reason), ()
-            notices.append(error.reason)
-        if not articles:
-            return FileReport(name, "failed", reason=problem), ()
-        return FileReport(name, "preview", notices=few(notices)), tuple(articles)
 
     def _counted(self, report: FileReport) -> FileReport:
         if report.more:
@@ -247,6 +223,7 @@ class Archive:
         """
         with self._writing():
             self.corpus.delete(article_id, now=now())
+            self.scans.tidy()
             self.sync()
 
     def sync(self, progress: Progress | None = None) -> int:
@@ -294,13 +271,16 @@ class Archive:
             yield batch
 
     def tidy(self) -> bool:
-        """Merge small segments of the index, beside readers and writers; see `Store.merge`.
+        """Drop scans that nothing shows, and merge small segments of the index, beside readers.
 
         Returns:
-            Whether anything was merged; False also where another process writes all the time, or
-            merges: the next call does it.
+            Whether anything was merged (see `Store.merge`); False also where another process
+            writes all the time, or merges: the next call does it.
         """
         try:
+            if self.scans.path.exists():
+                with self._writing(LONG_PATIENCE):
+                    self.scans.tidy()
             return self.store.merge(lambda: self._writing(LONG_PATIENCE))
         except ArchiveBusy:
             return False

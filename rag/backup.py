@@ -27,7 +27,7 @@ from blake3 import blake3
 from index.files import sync_folder
 from index.generations import current_contents, named_in, read_manifest, write_current
 from index.lock import WriterLock
-from rag import __version__, feedback
+from rag import __version__, feedback, scans
 from rag.archive import LONG_PATIENCE, PATIENCE
 from rag.corpus import Corpus
 from rag.errors import BackupUnusable, CorpusDamaged, HomeUnusable
@@ -35,7 +35,7 @@ from rag.stores import FILE, LOCK
 
 FORMAT = 1
 HEAD = "wenju-backup.json"
-DATABASES = (FILE, feedback.FILE, "vectors.sqlite", "reprints.sqlite")
+DATABASES = (FILE, feedback.FILE, scans.FILE, "vectors.sqlite", "reprints.sqlite")
 PLAIN = ("keys.json",)
 _BLOCK = 1 << 20
 _EXCHANGE = 2  # RENAME_EXCHANGE of renameat2

@@ -7,11 +7,13 @@
     │   ├── BackupUnusable     a file that is no backup, or a home that is not to be replaced
     │   └── UnreadableFile     a file that gives no article: missing, empty, binary, too large …
     ├── NotFound               no article with that id
+    │   └── NoScan             the article was not read from a scan that is held
     ├── ArchiveBusy            another process is writing (retryable)
     ├── IndexDamaged           a file of the index is missing or changed
     ├── CorpusDamaged          the SQLite file cannot be read
     │   └── NewerFormat        a newer Wenju wrote it
     ├── FeedbackDamaged        the file of readers' verdicts cannot be read
+    ├── ScansDamaged           the file of scanned pages cannot be read or written
     ├── IndexUnwritable        a file of the index cannot be written (retryable)
     ├── EngineLost             a database server does not answer (retryable)
     ├── EngineUnusable         a database server lacks something, or a newer Wenju wrote to it
@@ -56,7 +58,9 @@ __all__ = [
     "ModelMismatch",
     "ModelUnavailable",
     "NewerFormat",
+    "NoScan",
     "NotFound",
+    "ScansDamaged",
     "TokenizerMismatch",
     "UnreadableFile",
     "WenjuError",
@@ -102,6 +106,14 @@ class NotFound(WenjuError):
         super().__init__(f"There is no article {article_id}; `wenju articles` lists them.")
 
 
+class NoScan(NotFound):
+    """There is no picture of what an article was read from."""
+
+    def __init__(self, article_id: str) -> None:
+        self.article_id = article_id
+        self.args = (f"Article {article_id} was not read from a scan, or its scan is not kept.",)
+
+
 class CorpusDamaged(WenjuError):
     """The corpus, a SQLite file, cannot be read."""
 
@@ -135,6 +147,18 @@ class FeedbackDamaged(WenjuError):
         super().__init__(
             f"The verdicts in {path} cannot be read ({reason}); put back a backup of the file, "
             "or move it away to begin anew. The archive is not touched."
+        )
+
+
+class ScansDamaged(WenjuError):
+    """The file of scanned pages, SQLite, cannot be read or written."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(
+            f"The scans in {path} cannot be used ({reason}); `wenju doctor --repair` puts the file "
+            "aside, then `wenju add --restore` reads scans again. The articles are not touched."
         )
 
 

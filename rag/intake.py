@@ -18,6 +18,8 @@ from datetime import UTC, datetime
 from rag import pages
 from rag.corpus import Corpus
 from rag.errors import UnreadableFile
+from rag.readers.extract import PAGED
+from rag.scans import Scans
 from rag.types import Article, Document, FileReport
 
 NO_TEXT = "holds no text that could be an article"
@@ -85,6 +87,7 @@ class Intake:
 
     Args:
         corpus: where they go; the caller has the writer lock.
+        scans: where lines and pictures of scanned pages go; None to leave them out.
         kind: "page", "article" or "articles" where it is known; None to recognise it.
         restore: bring back articles that had been deleted.
         stored: called when documents were stored, with how many articles were new.
@@ -97,13 +100,14 @@ class Intake:
     def __init__(
         self,
         corpus: Corpus,
+        scans: Scans | None = None,
         *,
         kind: str | None = None,
         restore: bool = False,
         stored: Callable[[int], None] | None = None,
     ) -> None:
         self._corpus, self._kind, self._restore = corpus, kind, restore
-        self._stored = stored
+        self._stored, self._scans = stored, scans
         self.seen = array("Q")
         self.unread: set[str] = set()
 
@@ -182,6 +186,9 @@ class Intake:
         new = 0
         if not batch:
             return 0
+        for document, _ in batch:
+            if self._scans and document.format in PAGED:
+                self._scans.put(document)
         with self._corpus.together():
             for document, articles in batch:
                 put = self._corpus.put(document, articles, now=now(), restore=self._restore)

@@ -29,6 +29,7 @@ from rag import (
     fusion,
     generate,
     indexing,
+    preview,
     reprints,
     rerank,
     retrieve,
@@ -141,7 +142,7 @@ class Pipeline:
         self, name: str, data: bytes, kind: str | None = None
     ) -> tuple[FileReport, tuple[Article, ...]]:
         """What `add_upload` would read from a file; nothing is stored."""
-        return self.archive.preview(name, data, kind)
+        return preview.preview(name, data, kind)
 
     def delete(self, article_id: str) -> None:
         """Take an article out of the corpus and the index."""
@@ -246,9 +247,8 @@ class Pipeline:
         articles = {e.article.id: e.article for e in evidence}
         with self._processors:
             words, citations = cite.verify(draft, articles, evidence)
-        citations = support.marked(
-            cite.with_pages(citations, self.corpus.source_page), written.unproved
-        )
+        citations = cite.with_pages(citations, self.corpus.source_page)
+        citations = support.marked(self.archive.scans.marked(citations), written.unproved)
         clock.lap("cite")
         if not written.streamed:
             yield Event(delta=words)

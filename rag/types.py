@@ -97,6 +97,48 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a line is printed on a scanned page, in pixels of the page's `Picture`, y downwards.
+
+    Attributes:
+        page: its number, from 1.
+        sure: 0 to 1, how sure OCR is of what the line says.
+    """
+
+    page: int
+    left: int
+    top: int
+    right: int
+    bottom: int
+    sure: float
+
+
+@dataclass(frozen=True, slots=True)
+class ScanLine:
+    """A line of a scan: its characters in `Document.text`, and where they are printed."""
+
+    span: Span
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A scanned page, set upright: made by its reader, never the bytes of the file.
+
+    Attributes:
+        page: its number, from 1.
+        width: in pixels.
+        height: in pixels.
+        data: WebP.
+    """
+
+    page: int
+    width: int
+    height: int
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """One file or upload as it was read.
 
@@ -108,6 +150,8 @@ class Document:
         format: "text", "markdown" …
         encoding: the encoding it was decoded from.
         content_hash: SHA-256, hexadecimal, of the bytes.
+        lines: of a scan, in the order of the text.
+        pictures: the scanned pages that the lines stand on.
     """
 
     uri: str
@@ -117,6 +161,8 @@ class Document:
     format: str
     encoding: str
     content_hash: str
+    lines: tuple[ScanLine, ...] = ()
+    pictures: tuple[Picture, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,6 +364,26 @@ class Support(StrEnum):
     UNSUPPORTED = "unsupported"
 
 
+UNSURE = 0.9
+"""Lines of which OCR is less sure than this may be misread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """That a quote was read from a scan.
+
+    Attributes:
+        confidence: 0 to 1, of that of the quote's lines of which OCR is least sure.
+    """
+
+    confidence: float
+
+    @property
+    def unsure(self) -> bool:
+        """Whether the quote may be misread."""
+        return self.confidence < UNSURE
+
+
 @dataclass(frozen=True, slots=True)
 class Citation:
     """A verified proof of one sentence of the answer.
@@ -336,6 +402,7 @@ class Citation:
         score: 0 to 1, higher is better.
         source_page: the page of the PDF or scan on which the quote begins, from 1; None where the
             file has no pages.
+        scan: what OCR read the quote from; None where the file is no scan.
     """
 
     number: int
@@ -353,6 +420,7 @@ class Citation:
     support: Support
     score: float
     source_page: int | None = None
+    scan: Scanned | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -191,6 +191,7 @@ def _citation(number: int, start: int, text: str, quote: str, support: str) -> J
         "end_char": at + len(quote),
         "source_spans": [[at, at + len(quote)]],
         "source_page": None,
+        "scan": None,
         "support": support,
         "score": 0.83,
     }

@@ -19,6 +19,7 @@ from urllib.parse import quote
 import pytest
 from browsing import ROOT, Browsing, served, started, tab_to, words
 from playwright.sync_api import Browser, Locator, Page, expect
+from scan_pages import INSTALLED, scan
 
 pytestmark = [pytest.mark.browser, pytest.mark.model, pytest.mark.slow]
 
@@ -59,12 +60,19 @@ def matter(head: str, body: str) -> str:
     return f"---\n{head}\n---\n\n{body}\n"
 
 
+SCANS = {"zh": ("江心渡口", "ferry.png"), "en": ("柳湾码头", "wharf.pdf")}
+"""A picture, and a PDF without text, both with a line that is hardly to be read."""
+
+
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def address(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("served")
     for name, (head, body) in AGAINST.items():
         (folder / name).write_text(matter(head, body), encoding="utf-8")
     files = [str(ROOT / "articles" / name) for name in FILES] + [str(folder / n) for n in AGAINST]
+    for name, file in SCANS.values() if INSTALLED else ():
+        scan(browser, name, folder / file)
+        files.append(str(folder / file))
     command = [sys.executable, "-m", "api.cli", "add", *files, "--home", str(folder / "home")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -339,6 +347,54 @@ def test_passages_show_their_rank_score_and_signals(
     expect(turn.locator(".receipt")).to_contain_text(stored(page)["receipt"]["model"])
     rows.last.get_by_role("button").click()
     expect(page.locator("mark.current").first).to_be_in_viewport()
+
+
+@pytest.mark.skipif(not INSTALLED, reason="OCR is not installed: pip install .[ocr]")
+@both
+def test_a_citation_shows_its_scan_and_tells_where_that_is_hard_to_read(
+    browsing: Browsing, address: str, language: str
+) -> None:
+    page = browsing.open(address, language=language)
+    say = words(page)
+    turn = answered(page, f"{SCANS[language][0]}每天有多少班渡船？")
+    chip = turn.locator(".answer-text button.chip").first
+    cited = stored(page)["citations"][0]
+    assert "十二班" in cited["quote"]
+    assert cited["scan"]["unsure"] is False
+    assert cited["source_page"] == 1
+    chip.hover()
+    card = page.get_by_role("tooltip")
+    picture = card.get_by_role("img", name=say("scan.alt", text=cited["quote"]))
+    expect(picture).to_be_visible()
+    expect(card.get_by_text(say("scan.caption"))).to_be_visible()
+    expect(card.locator(".unsure")).to_have_count(0)
+    assert card.evaluate("card => card.getBoundingClientRect().bottom <= innerHeight")
+    wide, high = picture.evaluate("image => [image.naturalWidth, image.naturalHeight]")
+    assert wide > 3 * high  # the cited lines, not the page
+    chip.click()
+    shown = page.locator("#reader .scan img")
+    expect(shown).to_be_in_viewport()
+    expect(page.locator("#reader .block-body:has(mark.current) + div .scan")).to_have_count(1)
+
+    article = fetch(f"{address}/v1/articles/{cited['article']['id']}")
+    assert article["scanned"] is True
+    torn = article["blocks"][-1]
+    page.goto(f"{address}/articles/{article['id']}#p{torn['paragraph']}")
+    expect(page.locator(f"#reader #p{torn['paragraph']} + div .scan img")).to_be_visible()
+    page.goto(address)
+    turn = answered(page, "候船厅由什么改建？")
+    unsure = next(c for c in stored(page)["citations"] if c["scan"] and c["scan"]["unsure"])
+    assert unsure["scan"]["confidence"] < 0.9
+    note = say("scan.unsure.note", percent=round(unsure["scan"]["confidence"] * 100))
+    mark = turn.locator(".sources .unsure").first
+    expect(mark).to_have_text(say("scan.unsure"))
+    expect(mark).to_have_attribute("title", note)
+    chip = turn.locator(".chip[data-unsure]").first
+    expect(chip).to_have_accessible_name(re.compile(re.escape(say("scan.unsure"))))
+    chip.hover()
+    expect(card.get_by_text(note)).to_be_visible()
+    chip.click()
+    expect(page.locator("#reader").get_by_text(note)).to_be_visible()
 
 
 # --- conversation ---------------------------------------------------------------------------

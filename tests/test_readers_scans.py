@@ -17,7 +17,7 @@ from rapidfuzz.distance import Levenshtein
 from rag import pages
 from rag.errors import UnreadableFile
 from rag.readers import read_bytes
-from rag.readers.scans import upright
+from rag.readers.scans import angle_of, upright
 from rag.types import Article
 
 pytest.importorskip("rapidocr", reason="OCR is not installed: pip install .[ocr]")
@@ -104,6 +104,8 @@ def test_turned_lines_are_set_upright(degrees):
         [(x * cos - y * sin, x * sin + y * cos) for x, y in ((a, b), (c, b), (c, d), (a, d))]
         for a, b, c, d in lines
     ]
-    found = upright(turned, ["一行字"] * 5)
+    angle = angle_of(turned)
+    assert math.degrees(angle) == pytest.approx(degrees)
+    found = upright(turned, angle, ["一行字"] * 5, [0.9] * 5)
     for box, (a, b, c, d) in zip(found, lines, strict=True):
         assert (box.left, box.top, box.right, box.bottom) == pytest.approx((a, b, c, d))

@@ -26,6 +26,7 @@ ROUTES = {
     ("GET", "/v1/articles"): "read",
     ("GET", "/v1/facets"): "read",
     ("GET", "/v1/articles/{article_id}"): "read",
+    ("GET", "/v1/articles/{article_id}/scan"): "read",
     ("POST", "/v1/articles"): "write",
     ("DELETE", "/v1/articles/{article_id}"): "write",
     ("POST", "/v1/feedback"): "read",

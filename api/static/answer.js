@@ -1,6 +1,6 @@
 // @ts-check
 /** An answer: its sentences with their chips, its sources, and what stands against what. */
-import { attachCard, citationCard } from "./card.js";
+import { attachCard, citationCard, scanUnsure } from "./card.js";
 import { el, fill, icon, plain } from "./dom.js";
 import { date, imprint, known, paragraphName, quoted, t } from "./i18n.js";
 import { distinct } from "./references.js";
@@ -80,10 +80,17 @@ function chip(citation, answer, app, claim) {
       type: "button",
       class: "chip",
       "data-support": citation.support,
+      "data-unsure": citation.scan?.unsure ?? null,
       "aria-label": t("cite.open", {
         n: citation.number,
         title: quoted(citation.article),
-        place: `${paragraphName(citation.paragraph)}, ${t(`support.${citation.support}`)}`,
+        place: [
+          paragraphName(citation.paragraph),
+          t(`support.${citation.support}`),
+          citation.scan?.unsure && t("scan.unsure"),
+        ]
+          .filter(Boolean)
+          .join(", "),
       }),
       on: { click: () => openCitation(citation, answer, app, button) },
     },
@@ -145,7 +152,12 @@ export function sourceList(answer, app) {
             [imprint(c.article), paragraphName(c.paragraph)].filter(Boolean).join(" · "),
           ),
         ),
-        el("span", { class: "support", "data-support": c.support }, t(`support.${c.support}`)),
+        el(
+          "span",
+          { class: "support", "data-support": c.support },
+          t(`support.${c.support}`),
+          scanUnsure(c, "span"),
+        ),
       ),
     ),
   );

@@ -26,6 +26,7 @@ export function mountCard() {
     },
     true,
   );
+  card.addEventListener("grown", () => owner && place(owner));
   addEventListener("scroll", hide, true);
   addEventListener("resize", hide);
 }
@@ -73,7 +74,7 @@ export function focusAgain(node) {
  * @returns {Node[]}
  */
 export function citationCard(citation) {
-  const { article, quote, before, after, support } = citation;
+  const { article, quote, before, after, support, scan } = citation;
   return [
     fill(
       el("p", { class: "card-quote", lang: article.language ?? null }),
@@ -88,7 +89,32 @@ export function citationCard(citation) {
       [imprint(article), paragraphName(citation.paragraph)].filter(Boolean).join(" · "),
     ),
     el("p", { class: "card-support", "data-support": support }, t(`support.${support}.note`)),
+    ...(scan ? [scanUnsure(citation, "p"), scanCut(scan.cut, quote)] : []).filter(Boolean),
   ];
+}
+
+/**
+ * The cut of a scan, in a place that it fills once its module is loaded.
+ * @param {string} address
+ * @param {string} text what is printed there
+ */
+export function scanCut(address, text) {
+  const place = el("div", { class: "scan-place" });
+  void import("./scan.js").then(({ scanFigure }) => place.append(scanFigure(address, text)));
+  return place;
+}
+
+/**
+ * A mark for a quote that OCR was not sure of; null for any other.
+ * @param {any} citation
+ * @param {"span" | "p"} tag a short word with a tooltip, or the whole sentence
+ */
+export function scanUnsure({ scan }, tag) {
+  if (!scan?.unsure) return null;
+  const percent = Math.round(scan.confidence * 100);
+  const note = t("scan.unsure.note", { percent });
+  if (tag === "p") return el("p", { class: "unsure" }, note);
+  return el("span", { class: "unsure", title: note }, t("scan.unsure"));
 }
 
 function hideSoon() {

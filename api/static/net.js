@@ -52,6 +52,22 @@ export async function json(path, options = {}) {
 }
 
 /**
+ * A picture as an address that an image can have: an image of its own could send no key.
+ * @param {string} path
+ * @returns {Promise<string>}
+ */
+export async function dataUrl(path) {
+  const response = await send(path, {});
+  const blob = await body(response.blob());
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.addEventListener("load", () => resolve(String(reader.result)));
+    reader.addEventListener("error", () => reject(new Failure("bad_response", "")));
+    reader.readAsDataURL(blob);
+  });
+}
+
+/**
  * Asks, and reports each event of the stream as it comes. Gives the final answer.
  * @param {Record<string, unknown>} question the body of POST /v1/ask
  * @param {{signal: AbortSignal, onEvent: (event: any) => void}} options

@@ -1,6 +1,6 @@
 // @ts-check
 /** The article beside the answer, with its cited words marked. */
-import { attachCard, focusAgain } from "./card.js";
+import { attachCard, focusAgain, scanCut, scanUnsure } from "./card.js";
 import { el, fill, icon, reveal, safeHref } from "./dom.js";
 import { errorNote } from "./faults.js";
 import { date, pageName, paragraphName, quoted, reasonWords, t } from "./i18n.js";
@@ -85,6 +85,7 @@ export class Reader {
     const blocks = article.blocks.map((/** @type {any} */ b) =>
       this.block(b, offsets, marks, article),
     );
+    if (article.scanned) this.withCut(article, place, marks, blocks);
     const has = (/** @type {string} */ kind) =>
       article.blocks.some((/** @type {any} */ b) => b.kind === kind);
     // What the text itself does not print comes from the article's record.
@@ -112,6 +113,26 @@ export class Reader {
           el("a", { href: outside, rel: "noreferrer", target: "_blank" }, t("article.outside")),
         ),
     );
+  }
+
+  /**
+   * Puts the cut of the scan behind the block that was opened.
+   * @param {any} article
+   * @param {any} place
+   * @param {any[]} marks
+   * @param {Node[]} blocks
+   */
+  withCut(article, place, marks, blocks) {
+    const mark = marks.find((m) => m.current);
+    const at = article.blocks.findIndex((/** @type {any} */ b) =>
+      mark ? b.start <= mark.start && mark.start < b.end : b.paragraph === (place.paragraph ?? 0),
+    );
+    if (at < 0) return;
+    const { start, end } = mark ?? article.blocks[at];
+    const address = `/v1/articles/${encodeURIComponent(article.id)}/scan?start=${start}&end=${end}`;
+    const text = [...article.text].slice(start, end).join("");
+    const cut = el("div", null, scanUnsure(place.current ?? {}, "p"), scanCut(address, text));
+    blocks.splice(at, 1, fill(document.createDocumentFragment(), blocks[at], cut));
   }
 
   /**

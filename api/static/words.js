@@ -102,6 +102,11 @@ export const zh = {
   "support.verbatim.note": "这句话逐字出自原文",
   "support.supported.note": "这句话的意思与原文相符",
   "support.unsupported.note": "原文不足以证明这句话",
+  "scan.unsure": "识别存疑",
+  "scan.unsure.note": "这段文字由扫描件识别而来，把握只有 {percent}%，请与原图核对",
+  "scan.caption": "原版扫描件，引文所在处",
+  "scan.alt": "原版扫描件：{text}",
+  "scan.loading": "正在打开扫描件",
 
   "copy.menu": "带出处复制",
   "copy.plain": "纯文本",
@@ -372,6 +377,11 @@ export const en = {
   "support.verbatim.note": "The sentence stands in the article word for word",
   "support.supported.note": "The article supports the sentence",
   "support.unsupported.note": "The article does not prove the sentence",
+  "scan.unsure": "may be misread",
+  "scan.unsure.note": "Read from a scan, only {percent}% sure: compare it with the picture",
+  "scan.caption": "The scan, where this is printed",
+  "scan.alt": "Scan: {text}",
+  "scan.loading": "Opening the scan",
 
   "copy.menu": "Copy with citations",
   "copy.plain": "Plain text",

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from itertools import pairwise
 from statistics import median
 
+from rag.readers.boxes import Box, in_one_line
 from rag.readers.extract import Paragraph
 from rag.readers.lines import is_head
 from rag.types import BlockKind
@@ -33,22 +34,6 @@ _HEAD = re.compile(
     r"(?:1[5-9]|20)\d\d\s*[年.\-/]|\d月\d|第?\s*\w{1,3}\s*版|\b(?:Page|Vol|No)\b", re.I
 )
 _SENTENCE_ENDS = "。！？!?.…”』）)】;；：:"
-
-
-@dataclass(frozen=True, slots=True)
-class Box:
-    """A printed line, or a part of one; y grows downwards, in any unit.
-
-    Attributes:
-        size: the height of its letters.
-    """
-
-    text: str
-    left: float
-    top: float
-    right: float
-    bottom: float
-    size: float
 
 
 def columns(boxes: Sequence[Box]) -> list[list[Box]]:
@@ -94,15 +79,17 @@ def paragraphs(leaves: Sequence[Sequence[Box]], page: int, *, joined: bool) -> l
         for number, run in enumerate(_parted(leaf)):
             kind = _kind(run, usual) or _centred(run, leaf)
             lines = tuple(box.text for box in run)
+            places = tuple(box.place(page) for box in run)
             if kind is BlockKind.TITLE and found and found[-1][0].kind is kind:
                 kind = _one_of_two(found, run)
             if joined and number == 0 and found and kind is None and _goes_on(found[-1], leaf):
                 before, boxes = found[-1]
                 breaks = (*before.breaks, len(before.lines))
-                whole = Paragraph(before.lines + lines, None, before.page, breaks)
+                both = before.places + places
+                whole = Paragraph(before.lines + lines, None, before.page, breaks, both)
                 found[-1] = (whole, [*boxes, *run])
             else:
-                found.append((Paragraph(lines, kind, page), run))
+                found.append((Paragraph(lines, kind, page, (), places), run))
     return [paragraph for paragraph, _ in found]
 
 
@@ -111,7 +98,7 @@ def _one_of_two(found: list[tuple[Paragraph, Sequence[Box]]], run: Sequence[Box]
     before, boxes = found[-1]
     if run[0].size <= boxes[0].size:
         return BlockKind.HEADING
-    found[-1] = (Paragraph(before.lines, BlockKind.HEADING, before.page), boxes)
+    found[-1] = (replace(before, kind=BlockKind.HEADING), boxes)
     return BlockKind.TITLE
 
 
@@ -214,13 +201,7 @@ def _rows(leaf: Sequence[Box], size: float) -> list[Box]:
         last = rows[-1] if rows else None
         if last is not None and (box.top + box.bottom) / 2 < last.bottom - 0.2 * last.size:
             first, second = (last, box) if last.left <= box.left else (box, last)
-            blank = "" if second.left - first.right < 0.3 * size else " "
-            rows[-1] = Box(
-                first.text + blank + second.text,
-                min(last.left, box.left), min(last.top, box.top),
-                max(last.right, box.right), max(last.bottom, box.bottom),
-                max(last.size, box.size),
-            )  # fmt: skip
+            rows[-1] = in_one_line(first, second, 0.3 * size)
         else:
             rows.append(box)
     return rows

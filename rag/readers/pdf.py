@@ -13,8 +13,8 @@ from typing import Any
 
 from rag.errors import UnreadableFile
 from rag.readers import printed, scans
+from rag.readers.boxes import Box
 from rag.readers.extract import Extract
-from rag.readers.layout import Box
 from rag.readers.printed import Page
 
 _MOST_PAGES = 2_000
@@ -44,11 +44,11 @@ def parse(name: str, data: bytes) -> list[Extract]:
             raise UnreadableFile(name, reason)
         notices: list[str] = []
         pages = [_page(pdf, number) for number in range(len(pdf))]
-        _read_scans(name, pdf, pages, notices)
+        lacks = _read_scans(name, pdf, pages, notices)
         described = _described(pdf, pages[0].boxes if pages else [])
     if not any(page.boxes for page in pages):
         raise UnreadableFile(name, f"holds no text on its {len(pages)} pages" + _because(notices))
-    return printed.extracts(pages, described, notices, "pdf")
+    return printed.extracts(pages, described, notices, "pdf", lacks)
 
 
 def _because(notices: Sequence[str]) -> str:
@@ -68,24 +68,25 @@ def _page(pdf: Any, number: int) -> Page:  # noqa: ANN401 untyped
     return Page(boxes, height, min(width, height))
 
 
-def _read_scans(name: str, pdf: Any, pages: list[Page], notices: list[str]) -> None:  # noqa: ANN401 untyped
-    """Read the pages that hold images and no text by OCR, where it is installed."""
+def _read_scans(name: str, pdf: Any, pages: list[Page], notices: list[str]) -> str:  # noqa: ANN401 untyped
+    """Read the pages that hold images and no text by OCR; what is not installed for it, or ""."""
     done = 0
     for number, page in enumerate(pages):
         if sum(len(box.text) for box in page.boxes) >= _SCAN or not _has_image(pdf, number):
             continue
         if done == scans.MOST_PAGES:
             notices.append(f"page {number + 1} and later scans were not read: cut the file up")
-            return
+            break
         try:
             scans.engine(name)
         except UnreadableFile as error:
             notices.append(f"page {number + 1} {error.reason}")
-            return
+            return scans.LACKS
         scale = min(_DPI / 72, _WIDEST / max(pdf[number].get_size()))
         image = pdf[number].render(scale=scale).to_pil().convert("RGB")
         pages[number] = scans.page_of(name, image, number + 1, notices)
         done += 1
+    return ""
 
 
 def _has_image(pdf: Any, number: int) -> bool:  # noqa: ANN401 untyped

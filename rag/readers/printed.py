@@ -15,9 +15,9 @@ from dataclasses import dataclass
 
 from rag.furniture import parse_page_header
 from rag.readers import layout
+from rag.readers.boxes import Box
 from rag.readers.extract import Extract, Paragraph
-from rag.readers.layout import Box
-from rag.types import BlockKind
+from rag.types import BlockKind, Picture
 
 _LARGE = 700.0  # points of a newspaper page's shorter side (A3 has 842, A4 595)
 _COLUMNS = 3  # that make a smaller page a newspaper's
@@ -33,11 +33,13 @@ class Page:
         boxes: its lines; running heads are taken out of this list.
         height: in the unit of the boxes.
         shorter: its shorter side in points, 1/72 of an inch.
+        picture: of a scan; the boxes stand on it.
     """
 
     boxes: list[Box]
     height: float
     shorter: float
+    picture: Picture | None = None
 
 
 def _imprint(found: Sequence[Paragraph]) -> dict[str, str]:
@@ -77,7 +79,11 @@ def _masked(text: str) -> str:
 
 
 def extracts(
-    pages: Sequence[Page], described: Mapping[str, str], notices: Sequence[str], kind: str
+    pages: Sequence[Page],
+    described: Mapping[str, str],
+    notices: Sequence[str],
+    kind: str,
+    lacks: str = "",
 ) -> list[Extract]:
     """The documents of some pages: one for each newspaper page, or one for all.
 
@@ -86,6 +92,7 @@ def extracts(
         described: what the file states of itself.
         notices: what was left out so far.
         kind: the format, "pdf" or "scan".
+        lacks: what is not installed that would have read more; see `Extract`.
     """
     dropped = _without_running_heads(pages)
     told = tuple(notices)
@@ -101,9 +108,11 @@ def extracts(
         for number, leaves in enumerate(laid, 1):
             added = layout.paragraphs(leaves, number, joined=True)
             found += _over_the_page(found, added)
-        return [Extract(tuple(found), dict(described), kind, notices=told)]
+        pictures = tuple(page.picture for page in pages if page.picture)
+        return [Extract(tuple(found), dict(described), kind, "", told, pictures, lacks)]
     extracts = []
     for number, leaves in enumerate(laid, 1):
+        picture = pages[number - 1].picture
         part = f"#page={number}" if len(pages) > 1 else ""
         found = layout.paragraphs(leaves, number, joined=True)
         titles = sum(paragraph.kind is BlockKind.TITLE for paragraph in found)
@@ -113,7 +122,8 @@ def extracts(
             metadata = {**described, "kind": "articles" if titles >= _TITLES else "page"}
             metadata.pop("title", None)
             metadata |= _imprint(found)
-            extracts.append(Extract(tuple(found), metadata, kind, part, told))
+            pictures = (picture,) if picture else ()
+            extracts.append(Extract(tuple(found), metadata, kind, part, told, pictures, lacks))
             told = ()
     return extracts
 
@@ -128,5 +138,6 @@ def _over_the_page(before: list[Paragraph], added: list[Paragraph]) -> list[Para
         return added
     count = len(last.lines)
     breaks = (*last.breaks, count, *(count + at for at in first.breaks))
-    before[-1] = Paragraph(last.lines + first.lines, None, last.page, breaks)
+    places = last.places + first.places
+    before[-1] = Paragraph(last.lines + first.lines, None, last.page, breaks, places)
     return added[1:]

@@ -16,17 +16,20 @@ from statistics import median
 from typing import Any
 
 from rag.errors import UnreadableFile
-from rag.readers import printed
+from rag.readers import pictures, printed
+from rag.readers.boxes import Box
 from rag.readers.extract import Extract
-from rag.readers.layout import Box
 from rag.readers.printed import Page
+from rag.types import UNSURE
 
 MOST_PAGES = 24
 """Pages of a file that are read by OCR: twenty seconds each on a slow core."""
 
+LACKS = "ocr"
+"""What an `Extract` lacks whose scans could not be read."""
+
 _MOST_PIXELS = 120_000_000  # A3 at 600 dpi has 70 million
 _LONGEST_SIDE = 4_000  # pixels that the detector sees
-_UNSURE = 0.8  # below this a line is told
 _POINTS = 10.5  # the usual size of a newspaper's letters
 
 
@@ -44,21 +47,36 @@ def parse(name: str, data: bytes) -> list[Extract]:
     Image.MAX_IMAGE_PIXELS = _MOST_PIXELS
     try:
         with Image.open(io.BytesIO(data), formats=("PNG", "JPEG", "TIFF", "BMP", "WEBP")) as image:
-            if image.width * image.height > _MOST_PIXELS:
-                reason = (
-                    f"has more than {_MOST_PIXELS // 1_000_000} million pixels; make it smaller"
-                )
-                raise UnreadableFile(name, reason)
             for number, frame in enumerate(ImageSequence.Iterator(image)):
                 if number == MOST_PAGES:
                     notices.append(f"only the first {MOST_PAGES} pages were read by OCR")
                     break
-                pages.append(page_of(name, frame.convert("RGB"), number + 1, notices))
+                if frame.width * frame.height > _MOST_PIXELS:
+                    most = f"{_MOST_PIXELS // 1_000_000} million pixels"
+                    raise UnreadableFile(name, f"has more than {most}; make it smaller")
+                pages.append(page_of(name, _as_seen(frame), number + 1, notices))
     except (UnidentifiedImageError, Image.DecompressionBombError, SyntaxError, OSError) as error:
         raise UnreadableFile(name, f"is no image that can be read ({error}); check it") from error
     if not any(page.boxes for page in pages):
         raise UnreadableFile(name, "holds no text that OCR can read")
     return printed.extracts(pages, {}, notices, "scan")
+
+
+def _as_seen(frame: Any) -> Any:  # noqa: ANN401 untyped
+    """A page in RGB as programs show it: the way up that a camera noted, paper for what is clear.
+
+    Sixteen bits a pixel, as scanners may give them, become eight.
+    """
+    import numpy as np
+    from PIL import Image, ImageOps
+
+    image = ImageOps.exif_transpose(frame)
+    if image.mode.startswith("I;16"):
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    if image.has_transparency_data:
+        clear = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", clear.size, "white"), clear)
+    return image.convert("RGB")
 
 
 @cache
@@ -104,40 +122,62 @@ def page_of(name: str, image: Any, number: int, notices: list[str]) -> Page:  # 
     if found.txts is None or not len(found.txts):
         notices.append(f"page {number} holds no text that OCR can read")
         return Page([], float(image.height), 0.0)
-    boxes = upright([np.asarray(b).tolist() for b in found.boxes], list(found.txts))
-    unsure = [t for t, s in zip(found.txts, found.scores, strict=True) if s < _UNSURE]
+    corners = [np.asarray(b).tolist() for b in found.boxes]
+    angle = angle_of(corners)
+    boxes = upright(corners, angle, list(found.txts), list(map(float, found.scores)))
+    unsure = [t for t, s in zip(found.txts, found.scores, strict=True) if s < UNSURE]
     told = f"page {number} was read by OCR: {len(found.txts)} lines"
     if unsure:
         told += f", {len(unsure)} of them unsure ({'、'.join(unsure[:3])})"
     notices.append(told)
+    if not boxes:
+        return Page([], float(image.height), 0.0)
     size = median(box.size for box in boxes)
     shorter = min(image.width, image.height) / size * _POINTS
-    return Page(boxes, float(image.height), shorter)
+    shown = pictures.shown(image, angle, size, number)
+    boxes = [shown.on_picture(box) for box in boxes]
+    return Page(boxes, float(shown.picture.height), shorter, shown.picture)
 
 
-def upright(corners: Sequence[Sequence[Sequence[float]]], texts: Sequence[str]) -> list[Box]:
-    """Lines as boxes of an upright page.
+def angle_of(corners: Sequence[Sequence[Sequence[float]]]) -> float:
+    """The angle of a page's lines in radians, clockwise as y grows downwards.
 
     Args:
         corners: of each line, from top left clockwise, in pixels.
-        texts: what the lines say.
     """
     angles = [
         math.atan2(b[1] - a[1], b[0] - a[0])
         for a, b, _, d in corners
         if b[0] - a[0] > 5 * abs(d[1] - a[1])
     ]
-    angle = median(angles) if angles else 0.0
+    return median(angles) if angles else 0.0
+
+
+def upright(
+    corners: Sequence[Sequence[Sequence[float]]],
+    angle: float,
+    texts: Sequence[str],
+    sure: Sequence[float],
+) -> list[Box]:
+    """Lines as boxes of an upright page, turned back about its top left corner.
+
+    Args:
+        corners: as `angle_of` takes them.
+        angle: what it gave.
+        texts: what the lines say.
+        sure: 0 to 1, how sure the reader is of each.
+    """
     cos, sin = math.cos(-angle), math.sin(-angle)
     boxes = []
-    for quad, text in zip(corners, texts, strict=True):
+    for quad, text, certain in zip(corners, texts, sure, strict=True):
         (ax, ay), (bx, by), (cx, cy), (dx, dy) = [
             (x * cos - y * sin, x * sin + y * cos) for x, y in quad
         ]
         top, bottom = (ay + by) / 2, (cy + dy) / 2
         if text.strip() and bottom > top:
             bare = " ".join(text.split())
-            boxes.append(Box(bare, (ax + dx) / 2, top, (bx + cx) / 2, bottom, bottom - top))
+            left, right = (ax + dx) / 2, (bx + cx) / 2
+            boxes.append(Box(bare, left, top, right, bottom, bottom - top, certain))
     return _evened(boxes)
 
 
