@@ -179,8 +179,7 @@ class Archive:
         held: dict[Path, FileReport] = {}
 
         def wanted(path: Path) -> bool:
-            digest = readers.parsed_digest(path)
-            known = intake.held(folders.shown(path), digest) if digest else None
+            known = intake.held(folders.shown(path), readers.parsed_digests(path))
             if known:
                 held[path] = known
             return known is None

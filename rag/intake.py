@@ -111,9 +111,14 @@ class Intake:
         self.seen = array("Q")
         self.unread: set[str] = set()
 
-    def held(self, uri: str, digest: str) -> FileReport | None:
-        """The report of a file that was read whole before and has not changed; else None."""
-        if self._restore or not self._corpus.holds(uri, self._hash(digest)):
+    def held(self, uri: str, digests: Iterable[str]) -> FileReport | None:
+        """The report of a file that was read whole before and has not changed; else None.
+
+        Args:
+            uri: the file.
+            digests: any of these content hashes will do.
+        """
+        if self._restore or not any(self._corpus.holds(uri, self._hash(d)) for d in digests):
             return None
         self.seen.extend(number_of(part) for part in self._corpus.parts_of(uri))
         ids = self._corpus.articles_in(uri)

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import io
 import math
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
+import pypdfium2
 import pytest
 from browsing import chromium
 from hypothesis import given, settings
@@ -22,6 +28,7 @@ from rag.types import Article
 
 pytest.importorskip("rapidocr", reason="OCR is not installed: pip install .[ocr]")
 
+ROOT = Path(__file__).resolve().parent.parent
 TITLE = "新能源汽车产量增长"
 BODY = [
     "重庆市发展和改革委员会日前表示，今年以来全市新能源汽车产量保持增长，一批重点项目陆续开工。",
@@ -109,3 +116,75 @@ def test_turned_lines_are_set_upright(degrees):
     found = upright(turned, angle, ["一行字"] * 5, [0.9] * 5)
     for box, (a, b, c, d) in zip(found, lines, strict=True):
         assert (box.left, box.top, box.right, box.bottom) == pytest.approx((a, b, c, d))
+
+
+WITHOUT_OCR = """
+import sys
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "rapidocr":
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, Missing())
+"""
+ADD = """
+import sys
+from pathlib import Path
+sys.path.insert(0, "tests")
+from fakes import HashingEncoder
+from rag.config import Config
+from rag.pipeline import Pipeline
+
+home, cache, file = map(Path, sys.argv[1:])
+pipeline = Pipeline(Config(home=home, cache=cache), HashingEncoder())
+(report,) = pipeline.add([file])
+print(report.outcome, *report.notices)
+pipeline.close()
+"""
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_scans_of_a_pdf_are_read_once_ocr_is_there(photograph, make_pipeline, tmp_path, cache):
+    path = tmp_path / "mixed.pdf"
+    path.write_bytes(with_text_before(photograph))
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text(WITHOUT_OCR)
+
+    def add_without() -> str:
+        command = [sys.executable, "-c", ADD, tmp_path / "home", cache, path]
+        paths = os.pathsep.join([str(tmp_path / "site"), str(ROOT)])
+        done = subprocess.run(
+            command, cwd=ROOT, env={**os.environ, "PYTHONPATH": paths}, capture_output=True,
+            text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    assert re.match("added .*install OCR", add_without())
+    assert add_without() == "unchanged"
+    pipeline = make_pipeline(tmp_path / "home")
+    (report,) = pipeline.add([path])
+    assert report.outcome == "replaced"
+    text = "".join(a.text for a in pipeline.corpus.listing()[0])
+    assert "老旧小区改造" in text
+    assert "新能源汽车产量" in text
+    assert pipeline.add([path])[0].outcome == "unchanged"
+
+
+def with_text_before(image: Image.Image) -> bytes:
+    """A PDF with a page of text and, behind it, a scan."""
+    with sync_playwright() as playwright:
+        browser = chromium(playwright)
+        page = browser.new_page()
+        page.set_content("<h1>小区改造</h1><p>老旧小区改造先改水电气管网，再改楼道和外墙。</p>")
+        first = page.pdf()
+        browser.close()
+    whole, scan = pypdfium2.PdfDocument(first), pypdfium2.PdfDocument(saved(image, "PDF"))
+    whole.import_pages(scan)
+    buffer = io.BytesIO()
+    whole.save(buffer)
+    scan.close()
+    whole.close()
+    return buffer.getvalue()

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from rag.errors import UnreadableFile
+from rag.readers import scans
 from rag.readers.contents import (
     MAX_BYTES,
     MOST_PROCESSES,
@@ -24,6 +25,7 @@ from rag.readers.contents import (
     stop_parsing,
     too_large,
 )
+from rag.readers.extract import lacking
 from rag.readers.folders import SUFFIXES, find_files
 from rag.readers.parsers import SUFFIXES as _PARSED
 from rag.types import Document
@@ -34,7 +36,7 @@ __all__ = [
     "SUFFIXES",
     "find_files",
     "is_parsed",
-    "parsed_digest",
+    "parsed_digests",
     "read_bytes",
     "read_every",
     "read_path",
@@ -99,19 +101,23 @@ def is_parsed(path: Path) -> bool:
     return path.suffix.lower() in _PARSED
 
 
-def parsed_digest(path: Path) -> str | None:
-    """SHA-256, hexadecimal, of a file that is parsed at once; None for one that is not.
+def parsed_digests(path: Path) -> tuple[str, ...]:
+    """The `content_hash` that all that is read from a file has, where it is parsed at once.
 
-    It is the `content_hash` of all that is read from the file, and known before it is parsed,
-    which takes a scan twenty seconds a page.
+    It is known before the file is parsed, which takes a scan twenty seconds a page. A PDF that was
+    read while OCR was not installed has another: it is read again once that is there, not before.
+
+    Returns:
+        One, or several of which any will do; none for a file that is not parsed.
     """
     if not is_parsed(path):
-        return None
+        return ()
     try:
         with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
     except (OSError, ValueError):
-        return None  # reading it will tell why
+        return ()  # reading it will tell why
+    return (digest,) if scans.installed() else (digest, lacking(digest, scans.LACKS))
 
 
 def read_upload(

@@ -136,11 +136,16 @@ def document(name: str, extract: Extract, digest: str) -> Document:
         told += (f"{dropped} control or invisible characters were left out",)
     if told:
         metadata["notices"] = told
-    digest += f":without-{extract.lacks}" if extract.lacks else ""
+    digest = lacking(digest, extract.lacks) if extract.lacks else digest
     return Document(
         name + extract.part, text, pieces, metadata, extract.format, "", digest,
         printed, extract.pictures,
     )  # fmt: skip
+
+
+def lacking(digest: str, what: str) -> str:
+    """The content hash of a file that was read while something was not installed ("ocr")."""
+    return f"{digest}:without-{what}"
 
 
 def with_notice(document: Document, notice: str) -> Document:

@@ -12,6 +12,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
+from importlib.util import find_spec
 from statistics import median
 from typing import Any
 
@@ -77,6 +78,14 @@ def _as_seen(frame: Any) -> Any:  # noqa: ANN401 untyped
         clear = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", clear.size, "white"), clear)
     return image.convert("RGB")
+
+
+def installed() -> bool:
+    """Whether scans can be read here; the engine is not loaded."""
+    try:
+        return find_spec("rapidocr") is not None
+    except ImportError:
+        return False
 
 
 @cache
