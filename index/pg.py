@@ -185,13 +185,16 @@ class Postgres:
         from psycopg import errors
 
         with self._guard:
-            with self._pool(self._urls[0]).connection() as db:
-                try:
-                    if not self._current(db):
+            with self._pool(self._urls[1]).connection() as db:  # a replica may be all there is
+                current = self._current(db)
+            if not current:
+                with self._pool(self._urls[0]).connection() as db:
+                    try:
                         self._migrate(db)
-                except (errors.InsufficientPrivilege, errors.FeatureNotSupported,
-                        errors.UndefinedFile) as error:  # fmt: skip
-                    raise EngineUnusable(self.place, str(error).splitlines()[0]) from error
+                    except (errors.InsufficientPrivilege, errors.FeatureNotSupported,
+                            errors.UndefinedFile) as error:  # fmt: skip
+                        reason = str(error).splitlines()[0]
+                        raise EngineUnusable(self.place, reason) from error
             self._ready = True
 
     def _current(self, db: Connection[tuple[Any, ...]]) -> bool:
