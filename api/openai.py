@@ -318,7 +318,8 @@ def _title(citation: Citation) -> str:
 def _facts(answer: Answer) -> Json:
     """What OpenAI's protocol has no place for."""
     whole = schemas.answer_json(answer)
-    names = ("status", "standalone_question", "short_answer", "language", "coverage", "notices")
+    names = ("status", "standalone_question", "short_answer", "short_answer_sure", "language",
+             "coverage", "notices")  # fmt: skip
     return {name: whole[name] for name in names}
 
 

@@ -272,6 +272,7 @@ def answer_json(answer: Answer) -> Json:
         "status": answer.status,
         "answer": answer.text,
         "short_answer": answer.short_answer,
+        "short_answer_sure": answer.short_sure,
         "language": answer.language,
         "citations": [citation_json(c) for c in answer.citations],
         "passages": [evidence_json(e) for e in answer.evidence],

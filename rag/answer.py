@@ -105,9 +105,11 @@ def draft(
     if other is not None:
         chosen = [chosen[0], other]
     sentences = [candidates[i].text for i in chosen]
+    short = short_answer(analysis, sentences, tools.fold, tools.words) if other is None else None
     return Draft(
         _claims(ranking, evidence, chosen, verdict.probability),
-        short_answer(analysis, sentences, tools.fold, tools.words) if other is None else None,
+        short_answer=short.text if short else None,
+        short_sure=short is not None and short.sure,
         status="conflicting" if other is not None else _status(analysis, ranking, chosen),
     )
 

@@ -260,6 +260,7 @@ class Pipeline:
                 status=draft.status,
                 text=words,
                 short_answer=draft.short_answer,
+                short_sure=draft.short_answer is not None and draft.short_sure,
                 language=language,
                 citations=citations,
                 evidence=evidence[:shown],

@@ -352,6 +352,7 @@ class Draft:
 
     claims: tuple[Claim, ...]
     short_answer: str | None = None
+    short_sure: bool = True
     reason: str = ""
     status: str = "answered"
 
@@ -440,6 +441,8 @@ class Answer:
     Attributes:
         status: "answered", "partial", "conflicting" or "no_evidence".
         text: the answer with its [n] markers; for "no_evidence" a sentence that says so.
+        short_answer: the number, name, date, list or words asked for, where they could be told.
+        short_sure: whether these are rather right than wrong; a guess is not shown in large type.
         receipt: generation, model fingerprint and the SHA-256 of each passage used.
         timings_ms: milliseconds by step.
         notices: what the reader should know (a fallback was used …).
@@ -451,6 +454,7 @@ class Answer:
     status: str
     text: str
     short_answer: str | None
+    short_sure: bool
     language: str
     citations: tuple[Citation, ...]
     evidence: tuple[Evidence, ...]

@@ -217,7 +217,10 @@ def _written(
         },
     )
     return Written(
-        Draft(claims, short, status=quoted.status), checked.unproved, tuple(notices), streamed=True
+        Draft(claims, short, quoted.short_sure, status=quoted.status),
+        checked.unproved,
+        tuple(notices),
+        streamed=True,
     )
 
 

@@ -247,6 +247,7 @@ def answer(
         "status": status,
         "answer": text,
         "short_answer": short,
+        "short_answer_sure": short is not None,
         "language": language,
         "citations": citations,
         "passages": passages,

@@ -51,8 +51,9 @@ def lines(response):
 def test_an_answer_has_the_contracts_fields(client, article_id):
     answer = client.post("/v1/ask", json={"question": "重庆布局建设哪四大实验室？"}).json()
     assert set(answer) == {
-        "id", "question", "standalone_question", "status", "answer", "short_answer", "language",
-        "citations", "passages", "coverage", "receipt", "timings_ms", "notices", "offset_unit",
+        "id", "question", "standalone_question", "status", "answer", "short_answer",
+        "short_answer_sure", "language", "citations", "passages", "coverage", "receipt",
+        "timings_ms", "notices", "offset_unit",
     }  # fmt: skip
     assert answer["status"] == "answered"
     citation = answer["citations"][0]

@@ -14,7 +14,8 @@ TOKENIZER = Tokenizer()
 
 
 def short(question, sentence, language="zh"):
-    return short_answer(analyse(question, fold, language), [sentence], fold, TOKENIZER.words)
+    found = short_answer(analyse(question, fold, language), [sentence], fold, TOKENIZER.words)
+    return found.text if found and found.sure else None
 
 
 @pytest.mark.parametrize(

@@ -112,7 +112,8 @@ export class TurnView {
     fill(
       this.live,
       statusLabel(answer.status),
-      fits(answer.short_answer) &&
+      answer.short_answer_sure &&
+        fits(answer.short_answer) &&
         !refusal &&
         el("p", { class: "short-answer", lang: answer.language ?? null }, answer.short_answer),
       answerText(answer, this.app),
