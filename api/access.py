@@ -8,9 +8,7 @@ otherwise.
 from __future__ import annotations
 
 import ipaddress
-import math
 import re
-import time
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -21,6 +19,7 @@ from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as Connection
 
 from api.keys import Key, KeyStore, Scope
+from api.rates import Rates
 from api.security import ErrorBody
 from api.settings import LOOPBACK, Settings, is_loopback
 from rag.errors import BadInput, WenjuError
@@ -101,40 +100,6 @@ def check(settings: Settings) -> None:
             f"{why}, and the archive has no valid API key: make one with `wenju keys create NAME "
             f"--home {settings.home}`, or serve on 127.0.0.1."
         )
-
-
-class Rates:
-    """Requests a minute of keys and of addresses, by a sliding window.
-
-    Args:
-        per_key: requests a minute of one key; 0 for any number.
-        per_address: of one address without a valid key.
-    """
-
-    def __init__(self, per_key: int, per_address: int) -> None:
-        from limits import RateLimitItemPerMinute
-        from limits.storage import MemoryStorage
-        from limits.strategies import SlidingWindowCounterRateLimiter
-
-        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
-        self._items = {
-            kind: RateLimitItemPerMinute(number)
-            for kind, number in (("key", per_key), ("address", per_address))
-            if number
-        }
-
-    def wait(self, kind: str, who: str) -> int | None:
-        """Seconds to wait before the next request, or None where this one may pass; it is counted.
-
-        Args:
-            kind: "key" or "address".
-            who: the key's id, or the address.
-        """
-        item = self._items.get(kind)
-        if item is None or self._limiter.hit(item, kind, who):
-            return None
-        until = self._limiter.get_window_stats(item, kind, who).reset_time - time.time()
-        return max(1, math.ceil(until))
 
 
 class Access:

@@ -100,7 +100,7 @@ def numbers(pipeline: Pipeline) -> dict[int, str]:
     found: dict[int, str] = {}
     for article in pipeline.corpus.ids():
         for uri in pipeline.corpus.uris(article):
-            found[int(uri.removeprefix("d").removesuffix(".txt"))] = article
+            found[int(Path(uri).stem.removeprefix("d"))] = article
     return found
 
 

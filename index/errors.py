@@ -96,8 +96,8 @@ class IndexUnwritable(WenjuError):
         self.path = path
         self.reason = reason
         super().__init__(
-            f"The index {path} could not be written ({reason}); the archive is as it was before. "
-            "Make room or give write permission, and try again."
+            f"The index {path} could not be written ({reason}); it is as it was before. Make room "
+            "or give write permission, and try again: what was begun is finished then."
         )
 
 

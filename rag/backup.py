@@ -16,7 +16,7 @@ import shutil
 import sqlite3
 import tarfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
@@ -60,9 +60,9 @@ def backup(home: Path, target: Path) -> Made:
         target: the file, replaced when it is there.
 
     Raises:
-        BackupUnusable: there is no archive in `home`.
+        BackupUnusable: there is no archive in `home`, or the file cannot be written.
         ArchiveBusy: another process writes for very long.
-        HomeUnusable: the home cannot be read, or the file not be written.
+        HomeUnusable: the home cannot be read or written.
     """
     if not (home / FILE).exists():
         raise BackupUnusable(home, "there is no archive here")
@@ -72,15 +72,30 @@ def backup(home: Path, target: Path) -> Made:
         stage.mkdir()
         with WriterLock(home / LOCK, LONG_PATIENCE):
             _stage(home, stage)
+        return _written(stage, part, target)
+    except (OSError, sqlite3.Error) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise HomeUnusable(home, reason) from error
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+
+
+def _written(stage: Path, part: Path, target: Path) -> Made:
+    """The file, whole under its name or not there.
+
+    Raises:
+        BackupUnusable: it cannot be written.
+    """
+    try:
         made = _packed(stage, part)
         part.replace(target)
         sync_folder(target.absolute().parent)
         return made
-    except (OSError, sqlite3.Error) as error:
-        raise HomeUnusable(home, str(error)) from error
-    finally:
-        part.unlink(missing_ok=True)
-        shutil.rmtree(stage, ignore_errors=True)
+    except OSError as error:
+        with suppress(OSError):  # where nothing can be written there is nothing to take away
+            part.unlink(missing_ok=True)
+        reason = f"it cannot be written ({error.strerror or error}): make room, or name another"
+        raise BackupUnusable(target, reason) from error
 
 
 def _stage(home: Path, stage: Path) -> None:

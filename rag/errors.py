@@ -27,6 +27,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from index.errors import (
@@ -65,6 +66,8 @@ __all__ = [
     "UnreadableFile",
     "WenjuError",
 ]
+
+_ROOM = 1 << 20  # bytes; with less, SQLite cannot even make what it reads by
 
 
 class BadQuestion(BadInput):
@@ -163,9 +166,30 @@ class ScansDamaged(WenjuError):
 
 
 class HomeUnusable(WenjuError):
-    """The home folder cannot be made, read or written."""
+    """The home folder cannot be made, read or written.
+
+    Attributes:
+        path: the folder.
+        reason: what the system said; the message adds what is seen of the folder and what to do.
+    """
 
     def __init__(self, path: Path, reason: str) -> None:
         self.path = path
         self.reason = reason
-        super().__init__(f"The home {path} cannot be used ({reason}); choose another with --home.")
+        super().__init__(f"The home {path} cannot be used ({reason}); {_advice(path)}.")
+
+
+def _advice(home: Path) -> str:
+    """What to do about a folder; SQLite says "disk I/O error" of a full disk, and the like."""
+    there = next((p for p in (home, *home.parents) if p.exists()), home)
+    try:
+        disk = os.statvfs(there)
+    except OSError:
+        return "choose another with --home"
+    if disk.f_flag & os.ST_RDONLY:
+        return "its disk can only be read: mount it for writing, or choose another with --home"
+    if disk.f_bavail * disk.f_frsize < _ROOM:
+        return "its disk is full: make room and try again, nothing is lost"
+    if not all(os.access(p, os.W_OK) for p in (there, *there.glob("*.sqlite*"))):
+        return "give this user the right to write there, or choose another with --home"
+    return "choose another with --home"

@@ -9,6 +9,7 @@ The corpus is the truth and the index its cache: whatever the two disagree about
 from __future__ import annotations
 
 import hashlib
+import logging
 import time
 import uuid
 from collections.abc import Generator as Yields
@@ -39,7 +40,7 @@ from rag import (
 from rag.archive import Archive
 from rag.behind import Behind
 from rag.config import Config
-from rag.errors import BadQuestion, NotFound
+from rag.errors import BadQuestion, NotFound, WenjuError
 from rag.indexing import Progress
 from rag.language import language_of
 from rag.models import Models
@@ -55,6 +56,8 @@ from rag.types import (
     Question,
     Turn,
 )
+
+logger = logging.getLogger(__name__)
 
 EXAMPLES_FROM = 40
 """Articles, the newest, that example questions are drawn from."""
@@ -330,7 +333,11 @@ class Pipeline:
         return question, evidence
 
     def _sentence_vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        return self.vectors.encode(self.encoder(), texts)
+        try:
+            return self.vectors.encode(self.encoder(), texts)
+        except WenjuError as error:  # the disk is full or only to be read: an answer needs neither
+            logger.info("vectors_not_kept", extra={"reason": str(error)})
+            return self.encoder().encode_passages(texts)
 
     def _tools(self) -> answer.Tools:
         return answer.Tools(

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from index.tokens import fold
 from rag.corpus import Corpus
 from rag.errors import HomeUnusable
+from rag.sqlite import connected
 from rag.types import Article, Evidence, Reprint
 
 RESEMBLANCE = 0.7
@@ -172,13 +173,17 @@ class Reprints:
         What fails leaves nothing half written: the connection goes, and what it had not committed.
         """
         db: sqlite3.Connection | None = getattr(self._threads, "db", None)
+        self._threads.db = db
         try:
             if db is None:
-                db = sqlite3.connect(self._path, timeout=30)
-                db.execute("PRAGMA journal_mode=WAL")
-                db.executescript(_SCHEMA)
-                self._threads.db = db
+                db, lasting = connected(self._path)
+                if lasting:
+                    db.isolation_level = "DEFERRED"  # `commit` ends what belongs together
+                    db.executescript(_SCHEMA)
+                    self._threads.db = db
             yield db
+            if self._threads.db is not db:
+                db.close()
         except BaseException as error:
             self._threads.db = None
             if db is not None:

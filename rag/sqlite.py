@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -74,27 +75,29 @@ class SqliteFile:
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """This thread's connection; SQLite's errors become ours."""
+        passing: sqlite3.Connection | None = None
         try:
             db = getattr(self._local, "db", None)
             if db is not None and not db.in_transaction and self._local.file != _file(self.path):
                 self._drop(db)  # a backup was put in its place
                 db = None
             if db is None:
-                db = sqlite3.connect(
-                    self.path, timeout=30, isolation_level=None, check_same_thread=False
-                )
-                db.execute("PRAGMA journal_mode=WAL")
-                db.execute("PRAGMA synchronous=FULL")
-                db.execute("PRAGMA foreign_keys=ON")
+                db, lasting = connected(self.path)
                 register(db)
-                self._local.db, self._local.file = db, _file(self.path)
-                with self._guard:
-                    self._all.append(db)
+                if lasting:
+                    self._local.db, self._local.file = db, _file(self.path)
+                    with self._guard:
+                        self._all.append(db)
+                else:
+                    passing = db
             yield db
         except sqlite3.OperationalError as error:
             raise HomeUnusable(self.path.parent, str(error)) from error
         except sqlite3.DatabaseError as error:
             raise CorpusDamaged(self.path, str(error)) from error
+        finally:
+            if passing is not None:
+                passing.close()
 
     def _drop(self, db: sqlite3.Connection) -> None:
         with self._guard:
@@ -134,6 +137,40 @@ class SqliteFile:
         """What is not as it was written: pages, rows by their checksums, links; empty is good."""
         with self.reading():
             return damaged(self.path)
+
+
+def connected(path: Path) -> tuple[sqlite3.Connection, bool]:
+    """A connection to a file of the home, made where it is missing.
+
+    Where nothing can be written, since the disk is full or only to be read, SQLite cannot make the
+    files beside it that its log needs; a file whose log is empty is then read as it is.
+
+    Returns:
+        The connection, and whether it may be kept: one that only reads is good for one look, since
+        the next one may be able to write, and whoever writes would change the file under it.
+
+    Raises:
+        sqlite3.Error: it can be opened in neither way.
+    """
+    db = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+    try:
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute("PRAGMA synchronous=FULL")
+        db.execute("PRAGMA foreign_keys=ON")
+        db.execute("SELECT 1 FROM sqlite_schema").fetchone()
+        return db, os.access(path, os.W_OK)  # SQLite opens what it may not write without a word
+    except sqlite3.OperationalError:
+        db.close()
+        log = path.with_name(f"{path.name}-wal")
+        if not path.is_file() or (log.exists() and log.stat().st_size):
+            raise
+    still = sqlite3.connect(
+        f"{path.resolve().as_uri()}?mode=ro&immutable=1",
+        uri=True,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    return still, False
 
 
 def _file(path: Path) -> tuple[int, int] | None:
