@@ -23,9 +23,11 @@ from rag.intake import Intake, now
 from rag.progress import Steps
 from rag.readers import folders
 from rag.readers.ahead import Ahead
+from rag.readers.reached import Reached
 from rag.scans import Scans
 from rag.stores import opened
 from rag.types import FileReport, Passage
+from rag.unfinished import Run, Unfinished, way
 
 PATIENCE, LONG_PATIENCE = 2.0, 600.0
 """Seconds to wait for another writer: for a person, and for work that nobody waits for. A merge
@@ -53,7 +55,7 @@ class Archive:
     """
 
     def __init__(self, config: Config, encoder: Callable[[], Encoder]) -> None:
-        self._encoder = encoder
+        self._home, self._encoder = config.home, encoder
         self.tokenizer = Tokenizer(config.dictionary, config.cache)
         self.stores = stores = opened(config, self.tokenizer)
         self.corpus, self.store = stores.corpus, stores.index
@@ -93,7 +95,8 @@ class Archive:
         named = {path.suffix.lower() for path in paths}
         with self._writing():
             intake = self._intake(kind, restore, progress)
-            for report in self._read(files, fields, intake, progress):
+            unfinished = Unfinished(self._home, self.corpus, way(fields, kind), afresh=restore)
+            for report in self._read(files, fields, intake, unfinished, progress):
                 if report.outcome == "failed" and _suffix(report.uri) in folders.DATA - named:
                     report = replace(report, outcome="skipped")  # data of another kind, in a folder
                 reports.append(report)
@@ -125,7 +128,8 @@ class Archive:
         files, reports = readers.find_files([folder])
         with self._writing():
             intake = self._intake(kind, False, progress)
-            for report in self._read(files, fields, intake, progress):
+            unfinished = Unfinished(self._home, self.corpus, way(fields, kind))
+            for report in self._read(files, fields, intake, unfinished, progress):
                 if report.outcome == "failed" and _suffix(report.uri) in folders.DATA:
                     report = replace(report, outcome="skipped")
                 reports.append(report)
@@ -173,6 +177,7 @@ class Archive:
         files: Sequence[Path],
         fields: Mapping[str, str] | None,
         intake: Intake,
+        unfinished: Unfinished,
         progress: Progress | None,
     ) -> Iterator[FileReport]:
         """Read files, the next ones ahead; a report of each."""
@@ -185,13 +190,19 @@ class Archive:
             return known is None
 
         steps = Steps(files, progress)
+        runs: dict[Path, Run] = {}
+
+        def reached(path: Path) -> Reached:
+            runs[path] = unfinished.begin(path, folders.shown(path))
+            return runs[path].reached
+
         with Ahead(fields) as ahead:
-            for path, found in ahead.files(files, wanted, steps.at):
+            for path, found in ahead.files(files, wanted, steps.at, reached):
                 if found is None:
                     yield held.pop(path)
                 else:
-                    name = folders.shown(path)
-                    yield intake.put_file(name, found, whole=readers.is_parsed(path))
+                    name, whole = folders.shown(path), readers.is_parsed(path)
+                    yield intake.put_file(name, found, whole=whole, run=runs.pop(path, None))
                 steps.done()
 
     def add_upload(

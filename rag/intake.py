@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import islice
 
 from rag import pages
 from rag.corpus import Corpus
@@ -21,6 +22,7 @@ from rag.errors import UnreadableFile
 from rag.readers.extract import PAGED
 from rag.scans import Scans
 from rag.types import Article, Document, FileReport
+from rag.unfinished import Counts, Run
 
 NO_TEXT = "holds no text that could be an article"
 
@@ -44,6 +46,19 @@ class _Tally:
     notices: dict[str, None] = field(default_factory=dict)
     more: int = 0
     last: FileReport | None = None
+
+    def begin(self, before: Counts, held: Iterable[str]) -> None:
+        """What earlier readings of the file came to; `held`: ids of its articles."""
+        self.outcomes.update(unchanged=before.documents, failed=before.failed)
+        self.count = before.articles
+        self.failed = list(before.told)
+        self.articles.update(dict.fromkeys(islice(held, _MOST_IDS)))
+
+    def counts(self) -> Counts:
+        """What a later reading will begin with."""
+        failed = self.outcomes["failed"]
+        documents = self.outcomes.total() - failed
+        return Counts(documents, self.count, failed, self.failed)
 
     def add(self, uri: str, report: FileReport) -> None:
         self.last = report
@@ -126,7 +141,12 @@ class Intake:
         return FileReport(uri, "unchanged", tuple(ids[:_MOST_IDS]), more=more)
 
     def put_file(
-        self, uri: str, documents: Iterable[Document | UnreadableFile], *, whole: bool = False
+        self,
+        uri: str,
+        documents: Iterable[Document | UnreadableFile],
+        *,
+        whole: bool = False,
+        run: Run | None = None,
     ) -> FileReport:
         """Hold the documents of one file; what cannot be read of it is told in its report.
 
@@ -134,8 +154,11 @@ class Intake:
             uri: the file's path or the upload's name.
             documents: what a reader gives.
             whole: store all of them together, or none where the reading breaks off.
+            run: how far the file was read before, and where that is noted; None: not at all.
         """
         tally = _Tally()
+        if run is not None and run.reached.byte:
+            self._go_on(run, tally)
         waiting: list[_Read] = []
         since = time.monotonic()
         try:
@@ -146,14 +169,28 @@ class Intake:
                 waiting.append(read)
                 full = len(waiting) >= _MOST_WAITING or time.monotonic() - since > _LONGEST_WAIT
                 if full and not whole:
+                    place = (run.reached.byte, run.reached.number) if run else (0, 0)
                     batch, waiting, since = waiting, [], time.monotonic()
-                    self._tell(self._put(uri, batch, tally))
+                    new = self._put(uri, batch, tally)
+                    if run is not None:
+                        last = batch[-1][0]
+                        run.note(place, tally.counts(), (last.uri, last.content_hash))
+                    self._tell(new)
         except BaseException:  # Ctrl-C too: what was read is kept
             if not whole:
                 self._put(uri, waiting, tally)
             raise
-        self._tell(self._put(uri, waiting, tally))
+        new = self._put(uri, waiting, tally)
+        if run is not None:
+            run.end()
+        self._tell(new)
         return tally.report(uri)
+
+    def _go_on(self, run: Run, tally: _Tally) -> None:
+        """Take what was read of a file before for met and unchanged."""
+        parts = [f"{run.uri}#{n}" for n in range(1, min(run.reached.number, 2 * _MOST_IDS) + 1)]
+        tally.begin(run.before, (i for part in parts for i in self._corpus.held(part)))
+        self.seen.extend(number_of(f"{run.uri}#{n}") for n in range(1, run.reached.number + 1))
 
     def _looked_at(
         self, uri: str, documents: Iterable[Document | UnreadableFile]

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from index.lock import WriterLock
+from rag import unfinished
 from rag.archive import PATIENCE
 from rag.checksums import TABLES, Value, damaged, insert, judged, raw_connection
 from rag.errors import CorpusDamaged, HomeUnusable, NewerFormat
@@ -62,7 +63,10 @@ def mend(home: Path) -> Saved | None:
     path = home / FILE
     with WriterLock(home / LOCK, PATIENCE):
         try:
-            return salvage(path) if needed(path) else None
+            if not needed(path):
+                return None
+            (home / unfinished.FILE).unlink(missing_ok=True)  # what it counts on may be lost
+            return salvage(path)
         except OSError as error:
             raise HomeUnusable(home, error.strerror or str(error)) from error
 

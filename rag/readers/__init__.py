@@ -28,6 +28,7 @@ from rag.readers.contents import (
 from rag.readers.extract import lacking
 from rag.readers.folders import SUFFIXES, find_files
 from rag.readers.parsers import SUFFIXES as _PARSED
+from rag.readers.reached import Reached
 from rag.types import Document
 
 __all__ = [
@@ -77,6 +78,7 @@ def read_every(
     path: Path,
     fields: Mapping[str, str] | None = None,
     at: Callable[[int], None] | None = None,
+    reached: Reached | None = None,
 ) -> Iterator[Document | UnreadableFile]:
     """Read a file that may hold several documents: records, news one a line, a ZIP.
 
@@ -86,6 +88,7 @@ def read_every(
         path: the file.
         fields: the names that records give to "title", "text" and other keys of metadata.
         at: told the place, in bytes, that has been reached in the file.
+        reached: where to begin in a file of records, moved on from record to record.
 
     Yields:
         Its documents, in order; for a record, a member or a page of it that cannot be read, why.
@@ -93,7 +96,7 @@ def read_every(
     Raises:
         UnreadableFile: see `read_path`.
     """
-    yield from in_file(path, Given(fields, at=at))
+    yield from in_file(path, Given(fields, at=at, reached=reached))
 
 
 def is_parsed(path: Path) -> bool:

@@ -16,6 +16,7 @@ from types import TracebackType
 from rag import readers
 from rag.errors import UnreadableFile
 from rag.readers.parsers import SUFFIXES
+from rag.readers.reached import Reached
 from rag.types import Document
 
 Found = Iterator[Document | UnreadableFile]
@@ -56,6 +57,7 @@ class Ahead:
         paths: Sequence[Path],
         wanted: Callable[[Path], bool] = lambda _: True,
         at: Callable[[int], None] | None = None,
+        reached: Callable[[Path], Reached | None] = lambda _: None,
     ) -> Iterator[tuple[Path, Found | None]]:
         """Each file and what is in it.
 
@@ -63,21 +65,27 @@ class Ahead:
             paths: the files.
             wanted: asked once for each, before it is read.
             at: told the place, in bytes, that has been reached in the file that is being read.
+            reached: asked for the place at which to begin, when a file of records has its turn.
 
         Yields:
             A path, and its documents as `read_every` gives them; None where it is not wanted.
         """
         waiting: deque[tuple[Path, Callable[[], Found] | None]] = deque()
         for path in paths:
-            waiting.append((path, self._begun(path, at) if wanted(path) else None))
+            waiting.append((path, self._begun(path, at, reached) if wanted(path) else None))
             while len(waiting) > 2 * self._processes:
                 yield _opened(*waiting.popleft())
         while waiting:
             yield _opened(*waiting.popleft())
 
-    def _begun(self, path: Path, at: Callable[[int], None] | None) -> Callable[[], Found]:
+    def _begun(
+        self,
+        path: Path,
+        at: Callable[[int], None] | None,
+        reached: Callable[[Path], Reached | None],
+    ) -> Callable[[], Found]:
         if path.suffix.lower() not in SUFFIXES:
-            return lambda: readers.read_every(path, self._fields, at)
+            return lambda: readers.read_every(path, self._fields, at, reached(path))
         future = self._pool.submit(_parse, path, self._fields)
         return lambda: _results(future)
 

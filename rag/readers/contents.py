@@ -21,6 +21,7 @@ from rag.readers.folders import KNOWN, MARKDOWN, SUFFIXES, shown
 from rag.readers.markdown import markdown_pieces
 from rag.readers.matter import front_matter
 from rag.readers.parsers import SUFFIXES as _PARSED
+from rag.readers.reached import Reached
 from rag.readers.text import text_pieces
 from rag.readers.worker import Workers
 from rag.types import Document
@@ -41,6 +42,7 @@ class Given:
         file: it, opened; None as `path`.
         begun: what the system said of it when it was opened.
         within: whether a sitemap or a ZIP led to it; another is not followed then.
+        reached: where to begin in a file of records, moved from record to record; None as `path`.
     """
 
     fields: Mapping[str, str] | None
@@ -49,6 +51,7 @@ class Given:
     file: BinaryIO | None = None
     begun: os.stat_result | None = None
     within: bool = False
+    reached: Reached | None = None
 
 
 def in_file(path: Path, given: Given) -> Iterator[Document | UnreadableFile]:
@@ -111,7 +114,7 @@ def documents(
         with packed.unpacked(name, file, suffixes[-1]) as stream:
             if Path(inner).suffix.lower() in (packed.ZIP, *packed.SUFFIXES):
                 raise UnreadableFile(name, "is packed twice; unpack it and add it again")
-            yield from _unpacked(name, inner, stream, None, given)
+            yield from _unpacked(name, inner, stream, None, replace(given, reached=None))
         return
     yield from _unpacked(name, name, file, size, given)
 
@@ -123,12 +126,12 @@ def _unpacked(
     suffix = Path(inner).suffix.lower()
     buffered = io.BufferedReader(stream, 1 << 20) if isinstance(stream, io.RawIOBase) else stream
     if suffix in records.STREAMED:
-        yield from records.read(name, suffix, buffered, given.fields)
+        yield from records.read(name, suffix, buffered, given.fields, given.reached)
         return
     if suffix in records.LISTS:
         first = buffered.read(records.LOOKED_AT)
         if records.is_list(first):
-            yield from records.read_list(name, first, buffered)
+            yield from records.read_list(name, first, buffered, given.reached)
             return
     else:
         first = b""

@@ -6,17 +6,17 @@ the file's with "#" and the number of its line (of its record, in CSV and JSON) 
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO
 
 from rag.errors import UnreadableFile
+from rag.readers import tables
 from rag.readers.decode import clean, decode
 from rag.readers.matter import ALLOWED, normalise
+from rag.readers.reached import Reached
 from rag.readers.text import text_pieces
 from rag.types import Document
 
@@ -41,7 +41,11 @@ _NEWS = re.compile(
 
 
 def read(
-    name: str, suffix: str, stream: BinaryIO, fields: Mapping[str, str] | None
+    name: str,
+    suffix: str,
+    stream: BinaryIO,
+    fields: Mapping[str, str] | None,
+    reached: Reached | None = None,
 ) -> Iterator[Document | UnreadableFile]:
     """The records of a JSON Lines or CSV stream.
 
@@ -51,14 +55,15 @@ def read(
         stream: its content.
         fields: names of fields by the key that they give ("text": "正文"); the usual names are
             known without.
+        reached: where to begin, moved on from record to record; None: at the start.
 
     Yields:
         A document for each record; for one that cannot be read, why.
     """
     if suffix in (".jsonl", ".ndjson"):
-        yield from _json_lines(name, stream, fields or {})
+        yield from _json_lines(name, stream, fields or {}, reached)
     else:
-        yield from _csv(name, stream, "\t" if suffix == ".tsv" else None, fields or {})
+        yield from _csv(name, stream, "\t" if suffix == ".tsv" else None, fields or {}, reached)
 
 
 def read_json(
@@ -93,9 +98,11 @@ def is_list(first: bytes) -> bool:
     return len(whole) >= _FEWEST and all(_NEWS.match(line) for line in whole[:50])
 
 
-def read_list(name: str, first: bytes, stream: BinaryIO) -> Iterator[Document | UnreadableFile]:
+def read_list(
+    name: str, first: bytes, stream: BinaryIO, reached: Reached | None = None
+) -> Iterator[Document | UnreadableFile]:
     """The news of a list; `first` is what was read of the stream to see that it is one."""
-    for number, raw in _lines(name, stream, first):
+    for number, raw in _lines(name, stream, first, reached):
         if isinstance(raw, UnreadableFile):
             yield raw
             continue
@@ -109,22 +116,30 @@ def read_list(name: str, first: bytes, stream: BinaryIO) -> Iterator[Document | 
 
 
 def _lines(
-    name: str, stream: BinaryIO, first: bytes = b""
+    name: str, stream: BinaryIO, first: bytes = b"", reached: Reached | None = None
 ) -> Iterator[tuple[int, bytes | UnreadableFile]]:
     """The lines of a stream with their numbers, from 1; one too long is passed over and told."""
+    place = reached or Reached()
+    if place.seek(stream):
+        first = b""
     *whole, kept = first.split(b"\n")
-    yield from enumerate(whole, 1)
-    number = len(whole)
+    number = place.number
+    for line in whole:
+        number += 1
+        place.move(number, len(line) + 1)
+        yield number, line
     while True:
         line = stream.readline(_LONGEST + 1)
-        if not line:
-            if kept:
-                yield number + 1, kept
+        if not line and not kept:
             return
         number += 1
-        if len(line) > _LONGEST:
-            while line and not line.endswith(b"\n"):
-                line = stream.readline(_LONGEST + 1)
+        size = len(kept) + len(line)
+        too_long = len(line) > _LONGEST
+        while too_long and line and not line.endswith(b"\n"):
+            line = stream.readline(_LONGEST + 1)
+            size += len(line)
+        place.move(number, size)
+        if too_long:
             reason = f"is longer than {_LONGEST // 1_048_576} MiB; it was passed over"
             yield number, UnreadableFile(f"{name}#{number}", reason)
         else:
@@ -133,9 +148,9 @@ def _lines(
 
 
 def _json_lines(
-    name: str, stream: BinaryIO, fields: Mapping[str, str]
+    name: str, stream: BinaryIO, fields: Mapping[str, str], reached: Reached | None
 ) -> Iterator[Document | UnreadableFile]:
-    for number, raw in _lines(name, stream):
+    for number, raw in _lines(name, stream, reached=reached):
         if isinstance(raw, UnreadableFile):
             yield raw
         elif raw.strip():
@@ -151,60 +166,17 @@ def _json_lines(
 
 
 def _csv(
-    name: str, stream: BinaryIO, delimiter: str | None, fields: Mapping[str, str]
+    name: str,
+    stream: BinaryIO,
+    delimiter: str | None,
+    fields: Mapping[str, str],
+    reached: Reached | None,
 ) -> Iterator[Document | UnreadableFile]:
-    first = stream.read(4 * LOOKED_AT)
-    cut = first.rfind(b"\n") + 1 if len(first) == 4 * LOOKED_AT else len(first)
-    if not first.strip():
-        raise UnreadableFile(name, "is empty; nothing was added")
-    encoding = decode(name, first[: cut or len(first)]).encoding
-    rows = _text_lines(name, stream, first, encoding)
-    header = next(rows)
-    if delimiter is None:
-        delimiter = max(",;\t|", key=header.count)
-    csv.field_size_limit(_LONGEST)
-    reader = csv.DictReader(_chain(header, rows), delimiter=delimiter, restkey="")
-    number = 1
-    while True:
-        try:
-            row = next(reader, None)
-        except csv.Error as error:
-            yield UnreadableFile(f"{name}#{number}", f"is no CSV ({error}); the rest was not read")
-            return
-        if row is None:
-            return
-        record = {key.strip(): value for key, value in row.items() if key and value}
-        yield _document(f"{name}#{number}", record, "csv", fields)
-        number += 1
-
-
-def _text_lines(name: str, stream: BinaryIO, first: bytes, encoding: str) -> Iterator[str]:
-    """The decoded lines of a stream, line ends kept."""
-    joined = io.BufferedReader(_Joined(first, stream), LOOKED_AT)
-    text = io.TextIOWrapper(joined, encoding=encoding, errors="replace", newline="")
-    while line := text.readline(_LONGEST):
-        yield line
-
-
-class _Joined(io.RawIOBase):
-    """Bytes that were read already, then the rest of their stream."""
-
-    def __init__(self, first: bytes, rest: BinaryIO) -> None:
-        self._first, self._rest = io.BytesIO(first), rest
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: object) -> int:
-        view = memoryview(buffer).cast("B")  # type: ignore[arg-type]  # any buffer
-        data = self._first.read(len(view)) or self._rest.read(len(view))
-        view[: len(data)] = data
-        return len(data)
-
-
-def _chain(first: str, rest: Iterator[str]) -> Iterator[str]:
-    yield first
-    yield from rest
+    for number, row in tables.rows(name, stream, delimiter, reached):
+        if isinstance(row, UnreadableFile):
+            yield row
+        else:
+            yield _document(f"{name}#{number}", row, "csv", fields)
 
 
 def _document(
