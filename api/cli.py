@@ -187,13 +187,16 @@ def serve(
     home: Home = None,
     host: Annotated[str | None, typer.Option(help="Address [default: 127.0.0.1].")] = None,
     port: Annotated[int | None, typer.Option(help="Port; 0 picks a free one.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Server processes [default: 1].")] = None,
     dictionary: Dictionary = None,
 ) -> None:
     """Serve the chat page and the API."""
     from api import server
     from api import settings as settings_
 
-    server.serve(settings_.load(home=home, host=host, port=port, dictionary=dictionary))
+    server.serve(
+        settings_.load(home=home, host=host, port=port, workers=workers, dictionary=dictionary)
+    )
 
 
 @app.command()

@@ -1,19 +1,23 @@
 """What is counted and timed, for Prometheus at /metrics.
 
 Labels hold only names from a fixed list (a route's pattern, a step, a status), so that no caller
-can make their number grow, and nothing of what was asked.
+can make their number grow, and nothing of what was asked. Where several processes serve one home
+(`api.workers`), what they count is added up; the queues are those of the one that answers.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
+from api.workers import FIGURES
 from rag import __version__
 from rag.errors import WenjuError
 from rag.pipeline import Pipeline
@@ -78,12 +82,9 @@ class Metrics:
             ("reason",),
             registry=registry,
         )
-        queue = Gauge(
-            "wenju_queue_jobs", "Jobs at work and waiting.", ("queue",), registry=registry
-        )
-        for name, waiting in queues.items():
-            queue.labels(name).set_function(lambda waiting=waiting: waiting.inside)  # type: ignore[misc]  # bound per turn of the loop
-        registry.register(_Size(pipeline))
+        self._own: tuple[Collector, ...] = (_Queues(queues), _Size(pipeline))
+        for collector in self._own:
+            registry.register(collector)
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request; `route` is a pattern, never an address as it was asked for."""
@@ -104,7 +105,28 @@ class Metrics:
 
     def text(self) -> bytes:
         """All figures in Prometheus' text format. It reads the index's size: not for the loop."""
-        return generate_latest(self.registry)
+        if FIGURES not in os.environ:
+            return generate_latest(self.registry)
+        counted = CollectorRegistry()
+        MultiProcessCollector(counted)  # type: ignore[no-untyped-call]
+        own = CollectorRegistry()
+        for collector in self._own:
+            own.register(collector)
+        return generate_latest(counted) + generate_latest(own)
+
+
+class _Queues(Collector):
+    """The queues of this process."""
+
+    def __init__(self, queues: Mapping[str, Queue]) -> None:
+        self._queues = queues
+
+    def collect(self) -> Iterable[Metric]:
+        """Their lengths."""
+        jobs = GaugeMetricFamily("wenju_queue_jobs", "Jobs at work and waiting.", labels=("queue",))
+        for name, waiting in self._queues.items():
+            jobs.add_metric((name,), waiting.inside)
+        yield jobs
 
 
 class _Size(Collector):

@@ -7,11 +7,13 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Callable
+from functools import partial
 from types import FrameType
 
 import uvicorn
 
-from api import access, logs, tracing
+from api import access, logs, tracing, workers
 from api.app import create_app
 from api.connection import KEEP_SECONDS, Connection
 from api.ready import Readiness
@@ -94,23 +96,64 @@ def serve(settings: Settings, pipeline: Pipeline | None = None) -> None:
     Raises:
         WenjuError: the archive or the model cannot be opened, or the address is taken.
     """
-    logs.begin(secrets=[settings.llm_api_key.get_secret_value()])
+    _begin(settings)
     access.check(settings)
-    sys.setswitchinterval(SWITCH_SECONDS)
-    tracer = tracing.configured()
     sock = _listen(settings.host, settings.port)
-    pipeline = pipeline or Pipeline(settings.config())
     print("Loading the model ...", flush=True)
+    if settings.workers > 1 and pipeline is None:
+        workers.run(settings, sock, _worker, partial(_announce, sock))
+    else:
+        _serve(settings, sock, partial(_announce, sock), pipeline or Pipeline(settings.config()))
+
+
+def _announce(sock: socket.socket, passages: int) -> None:
+    host, port = sock.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    print(
+        f"Wenju 文据: {passages:,} passages. Open http://{shown}:{port} (Ctrl-C ends)", flush=True
+    )
+
+
+def _worker(
+    settings: Settings, sock: socket.socket, tell: Callable[[int], None], first: bool
+) -> None:
+    """One of several processes (`api.workers`)."""
+    _begin(settings)
+    _serve(settings, sock, tell, Pipeline(settings.config()), catch_up=first)
+
+
+def _begin(settings: Settings) -> None:
+    logs.begin(secrets=[settings.llm_api_key.get_secret_value()])
+    sys.setswitchinterval(SWITCH_SECONDS)
+
+
+def _serve(
+    settings: Settings,
+    sock: socket.socket,
+    tell: Callable[[int], None],
+    pipeline: Pipeline,
+    *,
+    catch_up: bool = True,
+) -> None:
+    """Serve with this process.
+
+    Args:
+        settings: its own.
+        sock: bound and listening.
+        tell: called with the number of passages when all is ready.
+        pipeline: the archive.
+        catch_up: index what a killed writer left.
+    """
+    tracer = tracing.configured()
     pipeline.encoder()
     # One question in each language loads the dictionaries and all that is read only once.
     for question in ("最近有哪些新举措？", "What is new?"):
         pipeline.ask(question, mode="extractive")
     size = pipeline.snapshot().size
-    threading.Thread(target=_catch_up, args=(pipeline,), daemon=True).start()
+    if catch_up:
+        threading.Thread(target=_catch_up, args=(pipeline,), daemon=True).start()
     app = create_app(settings, pipeline, tracer)
-    host, port = sock.getsockname()[:2]
-    shown = f"[{host}]" if ":" in host else host
-    print(f"Wenju 文据: {size:,} passages. Open http://{shown}:{port} (Ctrl-C ends)", flush=True)
+    tell(size)
     config = uvicorn.Config(
         app,
         log_config=None,

@@ -118,6 +118,9 @@ class Settings(BaseSettings):
         description="questions worked on at one time; as many as there are processors, "
         "or 8 where a language model is waited for",
     )
+    workers: int = Field(
+        1, ge=1, le=64, description="server processes over the home, which share the threads"
+    )
     queue: int = Field(64, ge=0, le=10000, description="questions that may wait for their turn")
     deadline: float | None = Field(
         None,

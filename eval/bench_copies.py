@@ -76,7 +76,7 @@ def multiplied(source: Archive, times: int, lines: Lines) -> Archive:
 
 def renamed(article_id: str, copy: int) -> str:
     """The id of a copy of an article; passages' ids begin with it."""
-    return article_id if not copy else f"{copy:04x}{article_id[4:]}"
+    return f"{(int(article_id[:4], 16) + copy) % 0x10000:04x}{article_id[4:]}"
 
 
 def _corpus(source: Path, target: Path, times: int) -> None:

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from eval import bench, bench_search, bench_show
+from eval import bench, bench_copies, bench_search, bench_show
 from eval.__main__ import app
 from eval.bench_archive import (
     VECTORS,
@@ -118,9 +118,11 @@ def test_copies_make_a_sound_archive_so_many_times_over(setup):
     assert pipeline.archive.store.verify() == []
     snapshot = pipeline.snapshot()
     assert snapshot.groups() == pipeline.corpus.ids()
-    first = sorted(pipeline.corpus.ids())[0]
-    [passage] = pipeline.corpus.passages_of(first)
-    copies = [f"{n:04x}{passage.id[4:]}" for n in (1, 2)]
+    source = Corpus(setup.config.home / "small-24" / "corpus.sqlite")
+    first = min(source.ids())
+    [passage] = source.passages_of(first)
+    source.close()
+    copies = [bench_copies.renamed(passage.id, n) for n in (1, 2)]
     original = [key for key in snapshot.groups() if key[4:] == first[4:]]
     assert len(original) == 3
     assert {h.id for h in snapshot.dense(snapshot.vectors(copies[:1])[0], 1)} == {copies[0]}
