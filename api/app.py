@@ -138,7 +138,7 @@ def create_app(
     writes, reads = Gate(1, settings.queue), Gate(_LOOKS, settings.queue)
     queues = {"questions": questions, "writes": writes, "reads": reads}
     metrics = Metrics(archive, queues)
-    observer = Observer(metrics, tracer, settings.log_questions)
+    observer = Observer(metrics, tracer, settings.log_questions, archive.config.home)
     app.state.wenju = State(
         settings=settings,
         pipeline=archive,

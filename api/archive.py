@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, Literal
@@ -12,6 +11,7 @@ from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 
 from api import reports, schemas
+from api.audit import changed
 from api.routes import Shared
 from api.schemas import FilterBody, Json
 from rag.cuts import cut
@@ -19,8 +19,6 @@ from rag.errors import BadInput
 from rag.types import Span
 
 router = APIRouter(responses=schemas.ERRORS)
-
-_IN_AUDIT = 20  # articles that are named in the log's line
 
 Chosen = Annotated[tuple[Annotated[str, Query(max_length=500)], ...], Query(max_length=50)]
 Date = Annotated[str | None, Query(pattern=schemas.DATE)]
@@ -170,13 +168,7 @@ async def add(
     take = partial(state.pipeline.add_upload, kind=sent.kind, restore=sent.restore)
     taken = [await state.writes.run(partial(take, name, data)) for name, data in sent.files]
     after.add_task(state.pipeline.tidy)
-    outcomes = Counter(r.outcome for r in taken)
-    ids = [i for r in taken for i in r.articles]
-    request.state.changed = {
-        "files": dict(outcomes),
-        "articles": len(ids),
-        "first_articles": ids[:_IN_AUDIT],
-    }
+    request.state.changed = changed(taken)
     return {"files": [reports.report_json(r) for r in taken]}
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -172,10 +173,13 @@ def delete(
 ) -> None:
     """Take articles out of the archive; they stay out when their file is added again."""
     from api import settings as settings_
+    from api.audit import audited
 
-    with archive(settings_.load(home=home)) as pipeline:
+    settings = settings_.load(home=home)
+    with archive(settings) as pipeline:
         for article_id in article_ids:
-            pipeline.delete(article_id)
+            with audited(settings.home, "delete", article=article_id):
+                pipeline.delete(article_id)
             if not as_json:
                 print(f"deleted {article_id}")
     if as_json:
@@ -230,11 +234,13 @@ def doctor(
     """Check the model, index, corpus and versions, and say what to do."""
     from api import doctor as doctor_
     from api import settings as settings_
+    from api.audit import audited
     from api.cli_show import show_findings
     from rag.progress import progress_bars
 
     settings = settings_.load(home=home)
-    with progress_bars() as report:
+    told = audited(settings.home, "doctor --repair") if repair else nullcontext()
+    with progress_bars() as report, told:
         findings = doctor_.examine(settings, repair=repair, progress=report)
     if as_json:
         print_json({"findings": [f.json() for f in findings]})

@@ -37,12 +37,16 @@ def restore(
 ) -> None:
     """Put a backup in the place of the archive, all of it or nothing; servers go on."""
     from api import settings as settings_
+    from api.audit import audited
     from rag import backup as backup_
 
     settings = settings_.load(home=home)
     target = settings.home
     _in_files(settings.store is not None, target)
-    _show(backup_.restore(file, target, force=force), f"put back into {target}", as_json)
+    with audited(target, "restore", file=str(file)) as told:
+        made = backup_.restore(file, target, force=force)
+        told |= {"at": made.at, "articles": made.articles}
+    _show(made, f"put back into {target}", as_json)
 
 
 def _in_files(elsewhere: bool, home: Path) -> None:

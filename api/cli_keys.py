@@ -58,6 +58,7 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Make a key and show it, this one time."""
+    from api.audit import audited
     from api.keys import Scope
 
     chosen = scope or [Scope.READ.value]
@@ -65,7 +66,11 @@ def create(
     if unknown:
         raise typer.BadParameter(f"there is no scope {unknown[0]!r}: read, write or admin")
     expires_in = timedelta(days=days) if days else None
-    text, key = _store(home).create(name, [Scope(s) for s in chosen], expires_in)
+    store = _store(home)
+    with audited(store.path.parent, "keys create") as told:
+        text, key = store.create(name, [Scope(s) for s in chosen], expires_in)
+        told |= {"key": key.id, "key_name": key.name, "scopes": list(key.scopes)}
+        told["expires"] = key.expires
     if as_json:
         _print_json({**_facts(key), "key": text})
     else:
@@ -94,7 +99,11 @@ def revoke(
     as_json: AsJson = False,
 ) -> None:
     """Take a key back; servers refuse it from their next request on."""
-    key = _store(home).revoke(key_id)
+    from api.audit import audited
+
+    store = _store(home)
+    with audited(store.path.parent, "keys revoke", key=key_id):
+        key = store.revoke(key_id)
     if as_json:
         _print_json({"revoked": _facts(key)})
     else:

@@ -44,6 +44,7 @@ def add(
 ) -> None:
     """Add articles and newspaper pages to the archive."""
     from api import settings as settings_
+    from api.audit import audited, changed
     from rag.progress import progress_bars
 
     settings, named = settings_.load(home=home, dictionary=dictionary), named_fields(fields)
@@ -51,8 +52,9 @@ def add(
         if watch:
             _watch(pipeline, paths, kind, named, settle, as_json=as_json)
             return
-        with progress_bars() as report:
+        with progress_bars() as report, audited(settings.home, "add") as told:
             reports = pipeline.add(paths, kind=kind, restore=restore, fields=named, progress=report)
+            told |= changed(reports)
     _show(reports, as_json=as_json)
 
 
@@ -67,13 +69,19 @@ def sync(
 ) -> None:
     """Bring the archive in step with a folder: what is new, changed and no longer there."""
     from api import settings as settings_
+    from api.audit import audited, changed
     from rag.progress import progress_bars
 
     settings = settings_.load(home=home, dictionary=dictionary)
-    with archive(settings) as pipeline, progress_bars() as report:
+    with (
+        archive(settings) as pipeline,
+        progress_bars() as report,
+        audited(settings.home, "sync") as told,
+    ):
         reports = pipeline.archive.follow(
             folder, delete=delete, kind=kind, fields=named_fields(fields), progress=report
         )
+        told |= changed(reports)
     _show(reports, as_json=as_json)
 
 
@@ -100,6 +108,7 @@ def _watch(
     as_json: bool,
 ) -> None:
     """Add what is in some folders, then what changes in them, until Ctrl-C."""
+    from api.audit import audited, changed
     from rag.watching import settled
 
     def show(reports: Sequence[FileReport]) -> None:
@@ -117,10 +126,12 @@ def _watch(
         for number, found in enumerate(settled(folders, settle=settle)):
             paths = found.changed if number else folders
             if paths:
-                show(_patiently(partial(pipeline.add, paths, kind=kind, fields=fields)))
+                with audited(pipeline.config.home, "add --watch") as told:
+                    reports = _patiently(partial(pipeline.add, paths, kind=kind, fields=fields))
+                    told |= changed(reports)
+                show(reports)
             if found.gone:
-                told = [pipeline.archive.missing(folder) for folder in folders]
-                show([report for reports in told for report in reports])
+                show([r for folder in folders for r in pipeline.archive.missing(folder)])
             if not number:
                 print(f"wenju: watching {names} (Ctrl-C ends)", file=sys.stderr, flush=True)
     except KeyboardInterrupt:

@@ -6,9 +6,12 @@ import logging
 import time
 from collections.abc import Generator
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from starlette.requests import Request
 
+from api import audit
 from api.access import is_write
 from api.logs import AUDIT
 from api.metrics import Metrics
@@ -20,6 +23,7 @@ from rag.types import Answer
 logger = logging.getLogger(__name__)
 
 _LONGEST_PATH = 300
+_REFUSED = 400  # and above: nothing was changed
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +34,13 @@ class Observer:
         metrics: counts and times.
         tracer: traces, or None where none are wanted.
         log_questions: whether a question's text may stand in the log.
+        home: of the archive, whose own record gets a line of each write that was done; or None.
     """
 
     metrics: Metrics
     tracer: Tracer | None = None
     log_questions: bool = False
+    home: Path | None = None
 
     def watched(self, start: Start) -> Start:
         """A question's events, its answer noted when it comes."""
@@ -79,7 +85,7 @@ class Observer:
         seconds = time.perf_counter() - started
         self.metrics.request(request.method, route_of(request), status or 499, seconds)
         path = request.scope["path"][:_LONGEST_PATH]
-        facts = {
+        facts: dict[str, Any] = {
             "method": request.method[:20],
             "path": path,
             "status": status or 499,
@@ -90,7 +96,18 @@ class Observer:
         logger.info("request", extra=facts)
         if is_write(request.method, request.scope["path"]):
             changed = getattr(request.state, "changed", {})
-            logger.info(AUDIT, extra={**facts, **changed})
+            facts |= {**changed, "request_id": request.state.request_id}
+            logger.info(AUDIT, extra=facts)
+            if facts["status"] < _REFUSED:  # else whoever has no right could fill the disk
+                self._record(facts)
+
+    def _record(self, facts: dict[str, Any]) -> None:
+        if self.home is None:
+            return
+        try:
+            audit.write(self.home, facts, sync=False)  # the log has it, and the loop may not wait
+        except OSError as error:
+            logger.warning("audit_not_in_home", extra={"reason": str(error)})
 
 
 def route_of(request: Request) -> str:

@@ -37,6 +37,9 @@ FORMAT = 1
 HEAD = "wenju-backup.json"
 DATABASES = (FILE, feedback.FILE, scans.FILE, "vectors.sqlite", "reprints.sqlite")
 PLAIN = ("keys.json",)
+RECORD = "audit.jsonl"
+"""Who wrote into a home and when: it is no part of a backup, and stays where one is put back."""
+
 _BLOCK = 1 << 20
 _EXCHANGE = 2  # RENAME_EXCHANGE of renameat2
 _HERE = -100  # AT_FDCWD
@@ -179,6 +182,8 @@ def restore(source: Path, home: Path, *, force: bool = False) -> Made:
         _proved(source, stage)
         if held:
             with WriterLock(home / LOCK, PATIENCE):
+                if (home / RECORD).exists():
+                    shutil.copy2(home / RECORD, stage / RECORD)
                 _exchanged(stage, home)
             os.rename(stage, _before(home))  # noqa: PTH104 as the index's
         else:
