@@ -6,11 +6,12 @@ No language model: every claim is a slice of an article, but for sentences about
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from rag import attribution, conflict, refusal, select
-from rag.asked_heads import Head, about
+from rag.asked_heads import Head, about, asks_who_said
 from rag.fitness import series
 from rag.question import Analysis, Wanted, analyse
 from rag.relevance import Candidate, Ranking, candidates_of, rank
@@ -27,6 +28,12 @@ question is about several articles."""
 
 QUOTED = 4.0
 """What it adds to a sentence's score to hold a quotation whose author is asked for."""
+
+_SPEECH = re.compile(
+    r"[“「『\"][^”」』\"]*$|(?:[说称]|表示|指出|认为|介绍|坦言|强调|告诉)[^。！？]{0,40}$"
+    r"|\b(?:said|says|told|argued?|according to)\b[^.]{0,60}$"
+)
+"""What stands before the words of somebody whom the author quotes."""
 
 SILENT = 1.0
 """What it costs to stand in an article whose head does not tell what is asked."""
@@ -78,8 +85,13 @@ def draft(
     candidates = candidates_of(evidence, tools.fold)
     if not candidates:
         return Draft((), reason=refusal.reason(None, analysis, language), status="no_evidence")
+    said = _said(analysis, candidates)
+    if said and analysis.head is None and not _SPEECH.search(said.string[: said.start()]):
+        analysis = replace(analysis, head=Head(authors=True))  # then they are the author's own
     if analysis.head is not None:
-        drafted = _about_articles(question, analysis, candidates, evidence, tools, judge)
+        drafted = _about_articles(
+            question, analysis, candidates, evidence, tools, judge, sure=said is not None
+        )
         if drafted is not None:
             return drafted
     articles = list({e.article.id: e.article for e in evidence}.values())
@@ -98,8 +110,9 @@ def draft(
     )
     chosen = _chosen(analysis, ranking, evidence, list(named))
     verdict = judge(analysis, ranking, evidence, chosen)
-    # Articles that the question names are there: what they say answers it, however worded.
-    if verdict.refuse and (verdict.hard or not named):
+    # Articles that the question names are there, and words that it quotes: what they say answers
+    # it, however worded.
+    if verdict.refuse and not said and (verdict.hard or not named):
         return Draft((), reason=refusal.reason(verdict, analysis, language), status="no_evidence")
     other = conflict.find(analysis, ranking, evidence, chosen)
     if other is not None:
@@ -112,6 +125,15 @@ def draft(
         short_sure=short is not None and short.sure,
         status="conflicting" if other is not None else _status(analysis, ranking, chosen),
     )
+
+
+def _said(analysis: Analysis, candidates: Sequence[Candidate]) -> re.Match[str] | None:
+    """The words of which it is asked who said them, where an article holds them; folded."""
+    if not asks_who_said(analysis.folded):
+        return None
+    quotes = [re.compile(re.escape(q)) for q in analysis.quoted if len(q) >= refusal.LONG_QUOTE]
+    found = (quote.search(c.folded) for quote in quotes for c in candidates)
+    return next(filter(None, found), None)
 
 
 def _chosen(
@@ -166,8 +188,19 @@ def _about_articles(
     evidence: Sequence[Evidence],
     tools: Tools,
     judge: refusal.Judge,
+    *,
+    sure: bool,
 ) -> Draft | None:
     """An answer from the heads of the articles that a question is about.
+
+    Args:
+        question: text and vector.
+        analysis: the question, which asks about heads.
+        candidates: all sentences.
+        evidence: what they were cut from.
+        tools: as for `draft`.
+        judge: as for `draft`.
+        sure: not to refuse: words that the question quotes are there.
 
     Returns:
         None where no head tells what is asked, so that the articles' own words may.
@@ -186,7 +219,7 @@ def _about_articles(
     if not any(attribution.tells(a, head) for a in articles):
         return None
     verdict = judge(stripped, ranking, evidence, meant[:1])
-    if verdict.refuse and not titled:  # an article named by its title is there
+    if verdict.refuse and not sure and not titled:  # an article named by its title is there
         return Draft((), reason=refusal.reason(verdict, stripped, language), status="no_evidence")
     claims: list[Claim] = []
     for index, article in zip(meant, articles, strict=True):

@@ -26,6 +26,10 @@ _WHO_WROTE = re.compile(
     r"|\b(?:whose|which authors?|what authors?)\b.{0,40}\b(?:article|piece|author|wr[io]te?)"
     r"|\bname (?:of )?the (?:\w+ )?(?:authors?|writers?)\b|\bauthors?\??$|\bby whom\b"
 )
+_WHO_SAID = re.compile(
+    r"谁(?:所|先|最先|最早)?(?:说|讲|提出|提|喊)|谁的(?:话|观点|看法|主张|说法|原话)"
+    r"|\bwho (?:\w+ )?(?:said|says|argued?|argues|called|coined|claims?|claimed)\b|\bwhose words\b"
+)
 _WHERE_WORK = re.compile(
     r"作者单位|(?:作者|写|他们?|她们?|撰).{0,10}(?:来自|供职|任职|工作|所在|隶属|就职|单位"
     r"|哪个?(?:单位|机构|学校|大学|院校))"
@@ -70,7 +74,7 @@ _ARTICLES = re.compile(
 _IN_HEAD_WORDS = re.compile(
     r"(?:出现在|载于)|(?:哪(?:些|几|一|两|二|三)?篇)?(?:的)?文章(?:里|中|内)?|(?:这|那"
     r"|该)(?:一)?篇|作者们?|记者|通讯员|撰写|撰文|写的|谁写|执笔"
-    r"|主张|观点|说法|提出|单位|哪里工作|在哪工作|工作|供职|任职|来自|(?:标题|题目)"
+    r"|这句话|是谁说的|谁说的?|原话|主张|观点|说法|提出|单位|哪里工作|在哪工作|工作|供职|任职|来自|(?:标题|题目)"
     r"|\b(?:the|an?|that|which|what|who|wrote|written|by|article|articles|piece|authors?|writers?|reporters?|journalists?|behind"
     r"|whose|from|come|comes|"
     r"institutions?|work|works|two|three|both|did|does|do|talks?|about|proposes?|says|saying|and"
@@ -112,6 +116,11 @@ def head_asked(folded: str) -> Head | None:
         count = int(found[0].value) if found and found[0].value >= 2 else None
     several = bool(_SEVERAL.search(folded))
     return Head(authors, work, published, source, title, several, count if several else None)
+
+
+def asks_who_said(folded: str) -> bool:
+    """Whether it is asked whose words something is: 这句话是谁说的, "who said"."""
+    return bool(_WHO_SAID.search(folded))
 
 
 def about(core: str) -> str:

@@ -86,6 +86,11 @@ def holds_date(date: Date, folded: str, published: str | None) -> bool:
     return any(_within(date, other) for other in held)
 
 
+def names_a_year(folded: str) -> bool:
+    """Whether a text names a year, or one by the time it was printed."""
+    return bool(_named(folded)) or any(pattern.search(folded) for pattern, _ in _RELATIVE)
+
+
 def _within(asked: Date, held: Date) -> bool:
     """A month answers for its year; a year says nothing about a month."""
     return asked.year == held.year and asked.month in (None, held.month)

@@ -21,6 +21,7 @@ import numpy as np
 
 from index.tokens import fold
 from rag.bilingual import to_chinese
+from rag.dates import Date, holds_date, names_a_year
 from rag.fitness import list_fit, series
 from rag.nearness import nearness
 from rag.numerals import values
@@ -129,7 +130,9 @@ def _signals(
     article = evidence[best.evidence].article
     title, whole = fold(article.title or ""), fold(f"{article.text} {article.published or ''}")
     passage = " ".join([title, *(candidates[i].folded for i in own)])
-    numbers_missing = _missing_numbers(analysis, passage)
+    # A paragraph that names no year is of its article's.
+    dated = passage if names_a_year(passage) else f"{passage} {whole}"
+    numbers_missing = _missing_numbers(analysis, passage, dated, article.published)
     names_missing = _missing_names(analysis, ranking, evidence)
     near = nearness(analysis, ranking, chosen, title, whole)
     lacking = analysis.wanted.value if near.none else _no_list(analysis, answer)
@@ -142,7 +145,9 @@ def _signals(
         "lacking_number": float(lacking == "number"),
         "no_count": float(_no_count(analysis, answer, chosen)),
         "missing_number": float(bool(numbers_missing)),
-        "lost_number": float(bool(numbers_missing and _missing_numbers(analysis, whole))),
+        "lost_number": float(
+            bool(numbers_missing and _missing_numbers(analysis, whole, whole, article.published))
+        ),
         "missing_name": float(bool(names_missing)),
         **{kind: float(analysis.wanted.value == kind) for kind in KINDS},
         "cross": float(article.language != analysis.language),
@@ -191,13 +196,22 @@ def _missing_names(
     return tuple(dict.fromkeys(missing))
 
 
-def _missing_numbers(analysis: Analysis, passage: str) -> list[str]:
-    """Numbers that the question states and the passage does not, as they read."""
-    held = values(passage)
+def _missing_numbers(analysis: Analysis, text: str, dated: str, published: str | None) -> list[str]:
+    """Numbers that the question states and the text does not, as they read.
+
+    Args:
+        analysis: the question.
+        text: where they may stand.
+        dated: where years may stand; 去年 states one, too, in what was printed the year after.
+        published: when that was.
+    """
+    held = values(text)
     return [
         f"{value:g}{'年' if unit == '年' else ''}"
         for value, unit in analysis.asserted
-        if value not in held and f"{value:g}" not in passage
+        if value not in held
+        and f"{value:g}" not in text
+        and not (unit == "年" and holds_date(Date(int(value), None), dated, published))
     ]
 
 

@@ -41,6 +41,7 @@ _DAY = re.compile(
     r"|\d{1,2} (?:January|February|March|April|May|June|July|August|September|October|November"
     r"|December)(?: \d{4})?|(?:January|February|March|April|May|June|July|August|September"
     r"|October|November|December) \d{1,2}\b(?:, \d{4})?"
+    r"|(?<![\d.月-])(?:[12]?\d|3[01])日(?![报本常期子夜元均前后内历])"  # of the month said before
 )
 _ASKS_YEAR = re.compile(r"哪一?年(?!哪?[几月])|何年|what year|which year")
 _ASKS_DAY = re.compile(r"哪一?天|哪日|几号|几月几|\bwh(?:at|ich) (?:day|date)\b")

@@ -294,3 +294,27 @@ def test_of_two_figures_the_one_whose_clause_was_asked_about_is_the_short_answer
     for question, language, wanted in asked:
         found = short_answer(analyse(question, fold, language), [text], fold, TOKENIZER.words)
         assert (found and found.text) == wanted, question
+
+
+SAID = "开放没有完成时，内陆的门开得越大，越要练好门里的功夫。"
+
+
+@pytest.mark.parametrize(
+    ("question", "language"),
+    [
+        ("“越要练好门里的功夫”这句话是谁说的？", "zh"),
+        ("“越要练好门里的功夫”是谁的话？", "zh"),
+        ("Who said “越要练好门里的功夫”?", "en"),
+    ],
+)
+def test_words_that_nobody_is_quoted_for_are_their_authors(question, language):
+    article = make_article("s1", "内陆开放", ("骆千帆",), ("某大学",), SAID)
+    assert ask(question, article, language=language)[0].short_answer == "骆千帆"
+
+
+@pytest.mark.parametrize("before", ["港务负责人卢旺说：“", "卢旺表示，", "“"])
+def test_words_of_somebody_quoted_are_not_the_authors(before):
+    article = make_article("s1", "内陆开放", ("骆千帆",), ("某大学",), before + SAID)
+    drafted, _, _ = ask("“越要练好门里的功夫”这句话是谁说的？", article)
+    assert drafted.short_answer != "骆千帆"
+    assert SAID[:-1] in drafted.claims[0].text
