@@ -24,6 +24,9 @@ def engines(
     count: Annotated[
         int | None, typer.Option(min=1, help="Ask only so many of each set; always the same ones.")
     ] = None,
+    failovers: Annotated[
+        int, typer.Option(min=0, help="Kill a primary so often, and promote its replica.")
+    ] = 0,
     home: Annotated[Path, typer.Option(help="Folder of the archives that are made.")] = Path(
         "wenju-data/eval-engines"
     ),
@@ -51,8 +54,9 @@ def engines(
             made(server, [name])
             return server.url(name)
 
+        config = config_of(home, cache, model, dictionary, threads)
         found = engines_.report(
-            config_of(home, cache, model, dictionary, threads),
+            config,
             database,
             questions=questions,
             articles=articles or [],
@@ -61,4 +65,8 @@ def engines(
             count=count,
             said=lambda line: print(line, file=sys.stderr),
         )
+    if failovers:
+        from eval.failover import failovers as measured
+
+        found["failover"] = measured(failovers, home, config.cache)
     deliver(found, out, as_json, engines_.show)

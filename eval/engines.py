@@ -349,5 +349,6 @@ def show(found: Json) -> None:
             times = row[name]["search_ms"]
             print(f"{row['set']} {name}: {told}; {times['p50']:.1f} / {times['p95']:.1f} ms")
         print(f"  {row['same_list']} of {row['questions']} lists of ten the same")
-    for key, value in found.get("archive", {}).items():
-        print(f"archive {key}: {value}")
+    for part in ("archive", "failover"):
+        for key, value in found.get(part, {}).items():
+            print(f"{part} {key}: {value}")

@@ -432,8 +432,5 @@ class Corpus:
 
     def stats(self) -> dict[str, int]:
         """Counts of documents, articles, passages and deleted articles."""
-        with self._db.reading() as db:
-            return {
-                name: db.execute(f"SELECT count(*) FROM {name}").fetchone()[0]
-                for name in ("documents", "articles", "passages", "deleted")
-            }
+        names = ("documents", "articles", "passages", "deleted")
+        return {name: self._db.count(name) for name in names}

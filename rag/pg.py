@@ -32,6 +32,9 @@ _PARTS = "\n".join(
     for n in range(PARTITIONS)
 )
 
+COUNTED = 200_000
+"""Rows up to which a table is counted whenever its size is asked for."""
+
 STEPS = [
     f"""
 CREATE TABLE wenju.documents (
@@ -65,9 +68,13 @@ ALTER TABLE wenju.entries ADD CONSTRAINT entries_article
 CREATE TABLE wenju.pending (
     id text COLLATE "C" PRIMARY KEY REFERENCES wenju.articles (id) ON DELETE CASCADE);
 COMMENT ON TABLE wenju.pending IS 'articles of which the index holds nothing yet';
+CREATE TABLE wenju.unsigned (
+    id text COLLATE "C" PRIMARY KEY REFERENCES wenju.articles (id) ON DELETE CASCADE);
+COMMENT ON TABLE wenju.unsigned IS 'articles that were not compared with others yet';
 CREATE FUNCTION wenju.articles_added() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO wenju.pending SELECT id FROM changed;
+    INSERT INTO wenju.unsigned SELECT id FROM changed;
     RETURN NULL;
 END $$;
 CREATE TRIGGER articles_added AFTER INSERT ON wenju.articles REFERENCING NEW TABLE AS changed
@@ -165,6 +172,19 @@ class Tables:
         names = ", ".join(f'"{c}"' for c in columns)
         marks = ", ".join("?" * len(columns))
         return f"INSERT INTO {table} ({names}) VALUES ({marks}) {conflict}"
+
+    def count(self, table: str) -> int:
+        """The rows of a table; of a large one about how many, as the planner knows it."""
+        with self._server.reading() as db:
+            row = db.execute(
+                "SELECT coalesce(sum(reltuples), 0)::bigint FROM pg_class WHERE relkind = 'r' AND"
+                " (oid = %s::regclass OR oid IN"
+                " (SELECT inhrelid FROM pg_inherits WHERE inhparent = %s::regclass))",
+                [table, table],
+            ).fetchone()
+            if row is None or row[0] < COUNTED:
+                row = db.execute(f"SELECT count(*) FROM {table}".encode()).fetchone()
+        return int(row[0]) if row else 0
 
     def check(self) -> list[str]:
         """Passages of the corpus that the index lacks, and the other way; empty is good."""

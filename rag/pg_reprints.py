@@ -37,12 +37,12 @@ class PgReprints:
                 new = [
                     row[0]
                     for row in db.execute(
-                        "SELECT id FROM articles WHERE NOT EXISTS"
-                        " (SELECT 1 FROM reprints WHERE reprints.id = articles.id)"
-                        " ORDER BY id LIMIT %s",
+                        "DELETE FROM unsigned WHERE id IN"
+                        " (SELECT id FROM unsigned ORDER BY id LIMIT %s) RETURNING id",
                         [_BATCH],
                     )
                 ]
+                new.sort()
                 for article in corpus.get_many(new).values():
                     _add(db, article)
             count += len(new)
@@ -81,6 +81,7 @@ class PgReprints:
         """The next `sync` makes it anew."""
         with self._server.transaction() as db:
             db.execute("DELETE FROM reprints")
+            db.execute("INSERT INTO unsigned SELECT id FROM articles ON CONFLICT DO NOTHING")
 
 
 def _add(db: Any, article: Article) -> None:  # noqa: ANN401 psycopg's connection

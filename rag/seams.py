@@ -201,6 +201,10 @@ class Database(Protocol):
         """The statement that holds a row of a table (`rag.checksums.TABLES`), columns in order."""
         ...
 
+    def count(self, table: str) -> int:
+        """The rows of a table; of a large one it may be about as many."""
+        ...
+
     def check(self) -> list[str]:
         """What is not as it was written; empty is good."""
         ...

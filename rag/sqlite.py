@@ -133,6 +133,11 @@ class SqliteFile:
         """The statement that holds a row of a table; takes the columns in order."""
         return f"{checksums.insert(table)} {conflict}"
 
+    def count(self, table: str) -> int:
+        """The rows of a table."""
+        with self.reading() as db:
+            return int(db.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+
     def check(self) -> list[str]:
         """What is not as it was written: pages, rows by their checksums, links; empty is good."""
         with self.reading():
