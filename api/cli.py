@@ -15,7 +15,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from api import cli_backup, cli_sync
+from api import cli_backup, cli_encode, cli_sync
 from api.cli_keys import keys
 from api.cli_options import AsJson, Dictionary, Home, Kind, archive, print_json
 
@@ -71,6 +71,7 @@ def _fail(message: str, status: int) -> NoReturn:
 
 app.command()(cli_sync.add)
 app.command()(cli_sync.sync)
+app.command()(cli_encode.encode)
 app.command()(cli_backup.backup)
 app.command()(cli_backup.restore)
 

@@ -209,7 +209,8 @@ class TransformersEncoder:
 
         torch.set_num_threads(threads)  # there is no other way to bound it
         try:
-            self._model: SentenceTransformer = SentenceTransformer(model, device="cpu")
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+            self._model: SentenceTransformer = SentenceTransformer(model, device=device)
         except Exception as error:  # it raises whatever its loaders raise
             raise ModelUnavailable(
                 f"The embedding model {model} cannot be loaded ({error}); {advice}."

@@ -45,7 +45,7 @@ _SESSION = f"""
 SET search_path = {SCHEMA}, public;
 SET jit = off;
 SET hnsw.iterative_scan = strict_order;
-SET hnsw.ef_search = 200;
+SET hnsw.ef_search = 80;
 SET hnsw.max_scan_tuples = 100000;
 """
 

@@ -95,7 +95,7 @@ class PgSnapshot:
     def _by_index(self, vector: str, k: int, where: Where) -> list[tuple[str, bytes]]:
         """The same by the index; filtered while it is walked, until there are enough."""
         order = f"near::halfvec({self.dim}) <#> %s::halfvec({self.dim})"
-        with self._server.reading() as db, db.transaction():
+        with self._server.reading() as db, db.pipeline(), db.transaction():
             # Else the planner may read all rows that pass, and sort them.
             db.execute("SET LOCAL enable_sort = off")
             return db.execute(

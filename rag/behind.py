@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.encode import Encoder
+from index.spread import RayEncoder
 from rag.processors import Processors
 
 _AT_ONCE = 8
@@ -66,6 +67,11 @@ class Behind:
                 if progress is not None:
                     progress(len(some))
         return rows
+
+
+def behind(encoder: Encoder, processors: Processors) -> Encoder:
+    """An encoder for what is added; one whose work others do need not give way to questions."""
+    return encoder if isinstance(encoder, RayEncoder) else Behind(encoder, processors)
 
 
 def _low() -> None:

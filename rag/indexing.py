@@ -8,6 +8,7 @@ from functools import partial
 
 from index.encode import Encoder
 from index.parts import Parts
+from index.spread import at_once
 from index.types import Batch, Entry
 from rag import chunk
 from rag.corpus import Corpus
@@ -129,8 +130,10 @@ def _encoded(
         done += number
         tell(done / total)
 
-    rows = vectors.encode(encoder, texts, progress=count)
-    codes = Parts.of(vectors.encode(encoder, flat, progress=count), [len(own) for own in parts])
+    size = at_once(encoder)
+    rows = vectors.encode(encoder, texts, progress=count, batch=size)
+    sentences_ = vectors.encode(encoder, flat, progress=count, batch=size)
+    codes = Parts.of(sentences_, [len(own) for own in parts])
     return Batch(entries, rows, codes)
 
 

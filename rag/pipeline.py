@@ -38,7 +38,7 @@ from rag import (
     writing,
 )  # fmt: skip
 from rag.archive import Archive
-from rag.behind import Behind
+from rag.behind import behind
 from rag.config import Config
 from rag.errors import BadQuestion, NotFound, WenjuError
 from rag.indexing import Progress
@@ -104,7 +104,7 @@ class Pipeline:
         self.config = config
         self.models = Models(config, encoder, generator, reranker)
         self._processors = Processors()
-        self.archive = Archive(config, lambda: Behind(self.models.encoder(), self._processors))
+        self.archive = Archive(config, lambda: behind(self.models.encoder(), self._processors))
         self.encoder, self.generator = self.models.encoder, self.models.generator
         self.corpus, self.store = self.archive.corpus, self.archive.store
         self.vectors, self.reprints = self.archive.vectors, self.archive.reprints
