@@ -33,6 +33,10 @@ Json = dict[str, Any]
 _SCRIPT = Path(__file__).parent / "data" / "load.js"
 _ADDRESS = re.compile(r"http://\S+")
 _CLIENTS = 8
+_BOUND = 3000
+"""Milliseconds that 19 of 20 accepted requests may take: WENJU_DEADLINE and their own time."""
+_MOST_TIMES = 2
+"""What adding may do to the time that 19 of 20 requests take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +246,11 @@ def _problems(found: Json, setup: Load) -> list[str]:
         for what in ("failed", "without_answer", "not_sent"):
             if found[name][what]:
                 wrong.append(f"{name}: {found[name][what]} {what}")
+        took = found[name]["accepted_ms"].get("p(95)", 0)
+        if took > _BOUND:
+            wrong.append(f"{name}: of those accepted one in twenty took {took} ms or more")
+    if found.get("adding", {}).get("p95_ratio", 0) > _MOST_TIMES:
+        wrong.append(f"adding articles made answers {found['adding']['p95_ratio']} times as slow")
     if found["errors_logged"]:
         wrong.append(f"{found['errors_logged']} errors in the log")
     grown = found["memory"]["five_times"] / found["memory"]["twice"]
