@@ -21,7 +21,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from eval.page_heads import affiliation_line, byline_line, furniture_line, slogan
-from eval.stories import SENTENCE, Story, read_stories
+from eval.stories import SENTENCE_END, Story, read_stories
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +180,7 @@ def _cut(
     wanted = sum(rng.random() < recipe.cut * min(1.0, len(text) / 260) for _ in range(2))
     if len(text) > 450:
         wanted += rng.randrange(0, len(text) // 300)
-    ends = [m.end() for m in SENTENCE.finditer(text) if 0 < m.end() < len(text)]
+    ends = [m.end() for m in SENTENCE_END.finditer(text) if 0 < m.end() < len(text)]
     for _ in range(wanted):
         if ends and rng.random() < recipe.soft:
             places.add(rng.choice(ends))

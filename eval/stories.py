@@ -8,6 +8,7 @@ import random
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from rag.pages import articles
@@ -21,7 +22,7 @@ _TITLED = re.compile(
 _LINES_FROM = 5_000_000  # bytes from which a text file is taken for one text a line
 _LEAST = 120  # characters of a story
 _CLAUSE_TITLES = 0.15  # share of texts without a title of their own that get a clause for one
-SENTENCE = re.compile(r"[^。！？]*[。！？]+[”’」』）)]*")
+SENTENCE_END = re.compile(r"[。！？]+[”’」』）)]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,8 @@ def story_of(text: str, rng: random.Random) -> Story | None:
     title = headed["title"] if headed else None
     if headed:
         text = text[headed.end("title") :]
-    sentences = [m.group() for m in SENTENCE.finditer(text)]
+    ends = [0, *(m.end() for m in SENTENCE_END.finditer(text))]
+    sentences = [text[a:b] for a, b in pairwise(ends)]
     if len(sentences) < 4:
         return None
     paragraphs: list[str] = []

@@ -164,7 +164,9 @@ def _k6(server: Served, asked: Path, script: Sequence[str], given: dict[str, str
         raise BenchFailed(f"k6 failed: {done.stderr[-500:]}")
     metrics: Json = json.loads(out.read_text(encoding="utf-8"))
     said = re.findall(r"no answer: ([^\"\n]*)", done.stderr)
-    metrics["reasons"] = dict(Counter(re.sub(r"[\d.]+:\d+(->)?", "", one) for one in said))
+    metrics["reasons"] = dict(
+        Counter(re.sub(r"(?<![\d.])[\d.]+:\d+(->)?", "", one) for one in said)
+    )
     return metrics
 
 

@@ -31,7 +31,7 @@ from rag.types import Turn
 REMEMBERED = 6
 """Earlier turns that are looked at."""
 
-_END = re.compile(r"[？?。.!！\s]+$")
+_END = re.compile(r"(?<![？?。.!！\s])[？?。.!！\s]+$")
 _OPENER = re.compile(
     r"^(?:那么|那麼|那(?![里裡时時个個座条條篇些位家项項本])|还有|還有|另外|然后|然後|好的?|谢谢|至于|至於|换成|換成|再说|请问|請問)"
     r"[，,、：:]?\s*|^(?:and|so|but|then|ok(?:ay)?|also|now|well|thanks)[,:]?\s+",

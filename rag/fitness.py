@@ -35,10 +35,10 @@ _DEFINITION = re.compile(
 _MARKS = re.compile(r"[“《\"「][^”》\"」]{1,40}[”》\"」]")
 # Folded text has ASCII commas, colons and so on, but 。 and 、 as printed.
 _CLAUSE = re.compile(r"[^，。；：！？,;:!?\n]+")
-_PAIR = re.compile(r"[\u4e00-\u9fff]{2,}[和与及][\u4e00-\u9fff]{2,}")
+_PAIR = re.compile(r"[\u4e00-\u9fff]{2}[和与及][\u4e00-\u9fff]{2}")
 _LONG_ITEM = 16
 """Characters that an item of a series has at most."""
-_EN_SERIES = re.compile(r"(?:[^,.;:]+, ){1,}(?:and|or) [^,.;:]+")
+_EN_SERIES = re.compile(r"(?:(?<![^.;:])|(?<=,)(?! ))(?:[^,.;:]+, )+(?:and|or) [^,.;:]+")
 STEPS = re.compile(
     r"(?:^|[。；：，！？;:,!?\s])(?P<zh>[一二三四五六七八九十])(?:是|要|方面|个|则)"
     r"|(?P<first>首先|其次|再次|最后|第[一二三四五六七八九十]|其[一二三四五六])|[（(](?P<digit>[一二三四五六七八九十\d]{1,2})[)）]"

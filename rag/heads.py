@@ -120,7 +120,9 @@ def _without_photo(text: str) -> str:
 def _latin_names(text: str) -> tuple[str, ...]:
     """Names after "By": "Jane Doe and John Roe, Staff Writers" gives two; () when none is one."""
     names: list[str] = []
-    for part in re.split(r"\s+(?:and|&|with)\s+|\s*[,;|/&]\s*|\s+(?=in [A-Z])", text):
+    for part in re.split(
+        r"(?<!\s)\s+(?:and|&|with)\s+|(?:(?<!\s)\s+)?[,;|/&]\s*|(?<!\s)\s+(?=in [A-Z])", text
+    ):
         if is_latin_name(part) and not _LATIN_ROLE.search(part):
             names.append(part.title() if part.isupper() else part)
         elif not _LATIN_ROLE.search(part) and not names:
@@ -204,7 +206,7 @@ def _places(text: str) -> tuple[str, ...]:
     """Institutions of a list, without roles and remarks, each once for each time it is printed."""
     places = []
     for part in re.split(
-        r"[、；;，,]|\s+和\s*|和(?=[一-鿿]{4,}(?:大学|学院|研究院|研究所|党校))",
+        r"[、；;，,]|(?<!\s)\s+和\s*|和(?=[一-鿿]{4,40}(?:大学|学院|研究院|研究所|党校))",
         _NOTE.sub("", text),
     ):
         part = re.sub(

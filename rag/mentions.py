@@ -39,8 +39,9 @@ _KINDS: tuple[tuple[str, re.Pattern[str]], ...] = (
             re.IGNORECASE,
         ),
     ),
-    ("line", re.compile(r"\d+号[线線]|\b[Ll]ine \d+\b")),
-    ("place", re.compile(rf"(?:{_PROVINCES})(?:省|市|自治区)?(?![{_HAN}]*(?:铁路|高铁|话|菜))")),
+    ("line", re.compile(r"(?<!\d)\d+号[线線]|\b[Ll]ine \d+\b")),
+    ("place", re.compile(rf"(?:{_PROVINCES})(?:省|市|自治区)?"
+                         rf"(?![{_HAN}]{{0,60}}(?:铁路|高铁|话|菜))")),
     ("country", re.compile(r"\b(?:China|Japan|Germany|France|Russia|India|Korea|Singapore|Poland"
                            r"|Kazakhstan|Belarus|Italy|Spain|Britain|Brazil|Canada|Australia)\b")),
 )  # fmt: skip
@@ -100,7 +101,7 @@ _SUBJECT_EN = re.compile(
     r"\b(?:is|are|was|were|do|does|did|has|have|had|will|can|could|should|would|must)\s+"
     r"(?P<np>(?:the|a|an|this|that|these|those)\s.+|[A-Z].+|\w+'s .+)"
 )
-_PARTICIPLE = re.compile(r"\s+(?:be|been|being|\w+ed|built|made|held|written|begun|sold)$")
+_PARTICIPLE = re.compile(r"(?<!\s)\s+(?:be|been|being|\w+ed|built|made|held|written|begun|sold)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +149,7 @@ def kind_of(text: str) -> str | None:
 
 def is_chinese(text: str) -> bool:
     """Whether a text has a Chinese character outside quotation marks and titles."""
-    return bool(HAN.search(re.sub(r"《[^《》]*》|“.*”|「[^「」]*」", "", text)))
+    return bool(HAN.search(re.sub(r"《[^《》]*》|“.{0,200}”|「[^「」]*」", "", text)))
 
 
 def subject(question: str) -> str:

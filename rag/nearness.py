@@ -23,7 +23,7 @@ _MONTHS = (
     "(?:january|february|march|april|may|june|july|august|september|october|november|december)"
 )
 _DAY = re.compile(
-    r"\d{1,2}\s*月\s*\d{1,2}|[一二三四五六七八九十]+月[一二三四五六七八九十]+日"
+    r"\d{1,2}\s*月\s*\d{1,2}|(?<![一二三四五六七八九十])[一二三四五六七八九十]+月[一二三四五六七八九十]+日"
     rf"|{_MONTHS} \d|\d{{1,2}} {_MONTHS}"
 )
 _YEAR = re.compile(r"\d{3,4}\s*年|[一二三四五六七八九〇零]{4}年|\b1\d{3}\b|\b20\d\d\b|[今去前明]年")

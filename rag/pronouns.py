@@ -43,7 +43,7 @@ _EXPLETIVE = re.compile(
 )
 _ASKED_KIND = re.compile(
     r"哪(?![一]?[年天日月时時里裡儿兒])(?:一|几|些)?[个個座家条條所项項处處种種支次只片]?(?P<zh>[\u4e00-\u9fff]{1,6}?)(?=被|是|入|在|能|可|有|获|獲|的|[，,？?]|$)"
-    r"|(?P<last>哪(?![一]?[年天日月时時里裡儿兒])[^，？?]*?(?P<n>[\u4e00-\u9fff]{2}))[？?]?$"
+    r"|(?P<last>哪(?![一]?[年天日月时時里裡儿兒])[^，？?]{0,100}?(?P<n>[\u4e00-\u9fff]{2}))[？?]?$"
     r"|\b(?:which|what) (?P<en>[a-z-]+)\b",
     re.IGNORECASE,
 )
@@ -112,7 +112,7 @@ def _pronoun_zh(text: str, context: Context) -> str | None:
         return text[: match.start()] + about + text[match.end() :] if about else None
     match = THIRD_ZH.search(text)
     # A clause before it has its own name for what it stands for.
-    if match is None or re.search(r"[\u4e00-\u9fff]{3,}[，,]", text[: match.start()]):
+    if match is None or re.search(r"[\u4e00-\u9fff]{3}[，,]", text[: match.start()]):
         return None
     about = _antecedent(context)
     if not about:

@@ -28,7 +28,7 @@ _SPEAKER = re.compile(  # "……。”他说" goes on, "……。”他走了" 
     r"[^，。！？；：,.!?;:\n“「]{0,15}(?:说|道|表示|指出|称|介绍|认为|强调|回忆|坦言|问|喊|告诉|解释|"
     r"說|稱|介紹|認為|強調|回憶|問|告訴|解釋)(?!明)"
 )
-_WORD_BEFORE = re.compile(r"[A-Za-z](?:[A-Za-z]|\.(?=[A-Za-z]))*\Z")
+_WORD_BEFORE = re.compile(r"(?<![A-Za-z])(?<![A-Za-z]\.)[A-Za-z](?:[A-Za-z]|\.(?=[A-Za-z]))*\Z")
 _NUMBER_BEFORE = re.compile(r"(?:^|[\s(（])\d{1,3}\Z")
 
 

@@ -100,7 +100,7 @@ class Markers:
     def _one(self, match: re.Match[str]) -> str:
         written = unicodedata.normalize("NFKC", match["numbers"])
         numbers: list[int] = []
-        for part in re.split(r"\s*(?:[,、;和]|and)\s*", written):
+        for part in re.split(r"(?:(?<!\s)\s+)?(?:[,、;和]|and)\s*", written):
             ends = [int(n) for n in re.findall(r"\d+", part)]
             if len(ends) == 2 and ends[0] <= ends[1] <= ends[0] + 20:
                 numbers += range(ends[0], ends[1] + 1)
@@ -179,7 +179,7 @@ def marked_sentences(text: str) -> list[tuple[str, tuple[int, ...]]]:
         own = [n for at, n in places if span.start < at <= span.end]
         said = " ".join(span.of(plain).split())
         # A blank before a marker is left before the full stop.
-        said = re.sub(r"\s+(?=[。.!?！？,，]$)", "", said)
+        said = re.sub(r" (?=[。.!?！？,，]$)", "", said)
         if _LETTER.search(said):
             found.append((said, tuple(dict.fromkeys(own))))
     return found

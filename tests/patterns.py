@@ -13,6 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("api", "rag", "index", "eval")
 _CALLS = {"compile", "search", "match", "fullmatch", "sub", "subn", "split", "findall", "finditer"}
+_ANCHORED = {"match", "fullmatch"}
 _COMMON = ["a", "1", " ", "一", "[", "，"]
 _END = "\x00"
 
@@ -77,6 +78,32 @@ def _inside(value: object) -> Iterator[re.Pattern[str]]:
             yield from _inside(inner)
 
 
+def methods() -> dict[str, set[str]]:
+    """By which of its methods a name, wherever it is called on one, looks at texts."""
+    found: dict[str, set[str]] = {}
+    for _, tree in sources():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute) and node.attr in _CALLS:
+                owner = node.value
+                name = owner.id if isinstance(owner, ast.Name) else getattr(owner, "attr", "")
+                found.setdefault(name, set()).add(node.attr)
+    return found
+
+
+def anchored() -> set[str]:
+    """The places and sources of patterns that look only from a text's first character on."""
+    by_name, found, elsewhere = methods(), set(), set()
+    for name, tree in sources():
+        for call in calls(tree):
+            if call.func.attr in _ANCHORED:
+                found.add(f"{name}:{call.lineno}")
+        for title, value in vars(importlib.import_module(name)).items():
+            for pattern in _inside(value):
+                own = isinstance(value, re.Pattern) and by_name.get(title, {""}) <= _ANCHORED
+                (found if own else elsewhere).add(pattern.pattern)
+    return found - elsewhere
+
+
 def hostile(pattern: re.Pattern[str], length: int) -> Iterator[str]:
     """Texts of that length: what the pattern is made of, and common characters, over and over."""
     own = re.sub(r"\\.|\(\?[:P<=!a-z]*|[\\()\[\]{}|?*+^$]", " ", pattern.pattern)
@@ -87,9 +114,12 @@ def hostile(pattern: re.Pattern[str], length: int) -> Iterator[str]:
         yield body + _END
 
 
-def seconds(pattern: re.Pattern[str], text: str) -> float:
-    """How long it takes to look everywhere in a text."""
-    started = time.perf_counter()
-    for _ in pattern.finditer(text):
-        pass
-    return time.perf_counter() - started
+def seconds(pattern: re.Pattern[str], text: str, *, first: bool = False) -> float:
+    """How long a processor takes to look everywhere in a text, or from its first character on."""
+    started = time.thread_time()
+    if first:
+        pattern.match(text)
+    else:
+        for _ in pattern.finditer(text):
+            pass
+    return time.thread_time() - started

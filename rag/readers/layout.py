@@ -30,9 +30,7 @@ _TITLE = 1.35  # times the usual size
 _FEWEST_OF_COLUMN = 5  # lines that show where a column's sides are
 _LARGE = 1.2  # times the usual size: letters of a title
 _DEEPEST = 40
-_HEAD = re.compile(
-    r"(?:1[5-9]|20)\d\d\s*[年.\-/]|\d月\d|第?\s*\w{1,3}\s*版|\b(?:Page|Vol|No)\b", re.I
-)
+_HEAD = re.compile(r"(?:1[5-9]|20)\d\d\s*[年.\-/]|\d月\d|\w\s*版|\b(?:Page|Vol|No)\b", re.I)
 _SENTENCE_ENDS = "。！？!?.…”』）)】;；：:"
 
 

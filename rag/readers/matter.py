@@ -55,7 +55,7 @@ ALLOWED: Mapping[str, frozenset[str]] = MappingProxyType(
 """The values that two keys may have."""
 
 _HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-_NAMES_CUT = re.compile(r"[、，,;；/／|｜&＆\n]|\s+(?:and|AND|和)\s+")
+_NAMES_CUT = re.compile(r"[、，,;；/／|｜&＆\n]|(?<![^\S\n])\s+(?:and|AND|和)\s+")
 _ROLES = re.compile(
     r"^(?:by\b|[□■◎●◆]|(?:本报|本報|本刊|新华社|新華社)?(?:首席|见习|見習|特约|特約|实习|實習)?"
     r"(?:记者|記者|通讯员|通訊員|评论员|評論員|作者|撰文|文)(?=[\s:：/]|$))[\s:：/]*",
