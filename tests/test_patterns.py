@@ -52,7 +52,7 @@ def test_patterns_made_at_run_time_are_known():
     _, unknown = patterns()
     modules = {place.partition(":")[0] for place in unknown}
     assert modules == {
-        "index.pieces", "index.strings", "index.tokens", "rag.across", "rag.answer", "rag.converse", "rag.heads",
-        "rag.mentions", "rag.overlap", "rag.pronouns", "rag.quantities", "rag.readers.decode",
-        "rag.readers.markdown", "rag.readers.matter",
+        "index.pieces", "index.strings", "index.tokens", "rag.across", "rag.answer",
+        "rag.converse", "rag.heads", "rag.mentions", "rag.overlap", "rag.pronouns",
+        "rag.quantities", "rag.readers.decode", "rag.readers.markdown", "rag.readers.matter",
     }  # fmt: skip
