@@ -9,7 +9,6 @@ Needs the extra `postgres` (psycopg 3 with its pool), and pgvector 0.8 on the se
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -18,36 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from index.errors import ArchiveBusy, EngineLost, EngineUnusable
-from index.lock import command
+from index.pg_pool import SCHEMA, opened, place_of, why
 
 if TYPE_CHECKING:
     from psycopg import Connection
     from psycopg_pool import ConnectionPool
 
-SCHEMA = "wenju"
-"""All tables stand in this schema of the database."""
-
-PATIENCE = 3.0
-"""Seconds to wait for a connection before a question is refused."""
-
-_MOST = 16  # connections of one process to one address
 _WRITER, _CHANGE = 0x57454E01, 0x57454E02  # advisory locks: who writes; one change at a time
 _POLL = 0.05  # seconds
-_KEPT = {
-    "connect_timeout": "2",
-    # A machine that vanished is noticed in seconds, not when TCP gives up.
-    "keepalives_idle": "5",
-    "keepalives_interval": "2",
-    "keepalives_count": "3",
-    "tcp_user_timeout": "8000",
-}
-_SESSION = f"""
-SET search_path = {SCHEMA}, public;
-SET jit = off;
-SET hnsw.iterative_scan = strict_order;
-SET hnsw.ef_search = 80;
-SET hnsw.max_scan_tuples = 100000;
-"""
 
 
 class Postgres:
@@ -65,7 +42,7 @@ class Postgres:
         Raises:
             EngineUnusable: psycopg is not installed, or the address cannot be read.
         """
-        self.place = _place(url)
+        self.place = place_of(url)
         self._urls = (url, reads or url)
         self._pools: dict[str, ConnectionPool[Connection[tuple[Any, ...]]]] = {}
         self._guard = threading.RLock()
@@ -175,7 +152,7 @@ class Postgres:
     def _pool(self, url: str) -> ConnectionPool[Connection[tuple[Any, ...]]]:
         with self._guard:
             if url not in self._pools:
-                self._pools[url] = _opened(url)
+                self._pools[url] = opened(url)
             return self._pools[url]
 
     def _up_to_date(self) -> None:
@@ -235,69 +212,14 @@ class Postgres:
         """The errors of a server that cannot be reached become ours."""
         import psycopg
         from psycopg import errors
+        from psycopg_pool import PoolTimeout
 
         try:
             yield
         except (psycopg.OperationalError, psycopg.InterfaceError,
                 errors.ReadOnlySqlTransaction) as error:  # fmt: skip
-            reason = " ".join(str(error).split()) or type(error).__name__
-            raise EngineLost(self.place, reason[:200]) from error
-
-
-def _opened(url: str) -> ConnectionPool[Connection[tuple[Any, ...]]]:
-    from psycopg import Connection
-    from psycopg_pool import ConnectionPool
-
-    name = f"{command()}, process {os.getpid()} on {os.uname().nodename}"
-    # libpq takes 63 bytes of it.
-    kept = _KEPT | {"application_name": name[-63:] if len(name) > 63 else name}
-    given = _facts(url)
-    return ConnectionPool(
-        url,
-        kwargs={k: v for k, v in kept.items() if k not in given} | {"autocommit": True},
-        min_size=0,
-        max_size=_MOST,
-        open=True,
-        timeout=PATIENCE,
-        configure=_configured,
-        # One that the server has closed meanwhile is not given out.
-        check=ConnectionPool[Connection[tuple[Any, ...]]].check_connection,
-        reconnect_timeout=PATIENCE,
-        name="wenju",
-    )
-
-
-def _configured(db: Connection[tuple[Any, ...]]) -> None:
-    db.execute(_SESSION)
-
-
-def _facts(url: str) -> dict[str, Any]:
-    from psycopg.conninfo import conninfo_to_dict
-
-    return dict(conninfo_to_dict(url))
-
-
-def _place(url: str) -> str:
-    """Where a database is, without its password.
-
-    Raises:
-        EngineUnusable: psycopg is not installed, or the address cannot be read.
-    """
-    try:
-        from psycopg import ProgrammingError
-    except ImportError as error:
-        raise EngineUnusable(
-            "PostgreSQL", "psycopg is not installed: pip install 'wenju[postgres]'"
-        ) from error
-    try:
-        facts = _facts(url)
-    except ProgrammingError as error:
-        raise EngineUnusable("WENJU_STORE", "it is no address that libpq reads") from error
-    hosts = str(facts.get("host") or "localhost").split(",")
-    ports = str(facts.get("port") or "5432").split(",")
-    ports = ports * len(hosts) if len(ports) == 1 else ports
-    where = ",".join(f"{host}:{port}" for host, port in zip(hosts, ports, strict=False))
-    return f"{where}/{facts.get('dbname') or ''}"
+            reason = why(self._urls) if isinstance(error, PoolTimeout) else str(error)
+            raise EngineLost(self.place, " ".join(reason.split())[:200] or "lost") from error
 
 
 def _one(db: Connection[tuple[Any, ...]], sql: str, values: Sequence[object]) -> Any:  # noqa: ANN401 a column's type

@@ -54,16 +54,16 @@ def opened(url: str) -> Iterator[Callable[[], Stores]]:
 def test_recall_holds_under_filters(server: PgServer) -> None:
     made(server, ["recall"])
     url = server.url("recall")  # the index alone
-    count = 3_000
+    count = 1_600
     entries = [Entry(f"e{n:05d}", f"g{n % GROUPS}", f"第{n}条") for n in range(count)]
     vectors = vectors_of([e.text for e in entries])
     postgres = Postgres(url)
     store = PgStore(postgres, TOKENIZER, exactly=200)
     try:
-        store.commit(Batch(entries[:1_500], vectors[:1_500]), model="m")
+        store.commit(Batch(entries[:800], vectors[:800]), model="m")
         assert store.merge(postgres.transaction)
         assert not store.merge(postgres.transaction)
-        snapshot = store.commit(Batch(entries[1_500:], vectors[1_500:]), model="m")
+        snapshot = store.commit(Batch(entries[800:], vectors[800:]), model="m")
         assert snapshot.stats()["vectors_by"] != "exact"
         # Of 2, of 8, of all groups: rows compared one by one, a filtered walk, a plain one.
         for wanted in (2, 8, GROUPS):
@@ -73,7 +73,7 @@ def test_recall_holds_under_filters(server: PgServer) -> None:
                 "SELECT unnest(%s::text[])", (sorted(own),), int(np.count_nonzero(inside))
             )
             found = 0
-            for number in range(20):
+            for number in range(12):
                 query = vectors_of([f"问{number}"])[0]
                 cosines = np.where(inside, vectors @ query, -2)
                 best = {entries[i].id for i in np.argsort(-cosines)[:10]}
@@ -81,7 +81,7 @@ def test_recall_holds_under_filters(server: PgServer) -> None:
                 assert all(hit.score == pytest.approx(cosines[int(hit.id[1:])]) for hit in hits)
                 assert len(hits) == 10
                 found += len(best & {hit.id for hit in hits})
-            assert found >= 0.98 * 200
+            assert found >= 0.98 * 120
         with postgres.reading() as db, db.transaction():
             db.execute("SET LOCAL enable_sort = off")
             ordered = f"near::halfvec({DIM}) <#> %s::halfvec({DIM})"
@@ -177,7 +177,7 @@ def test_an_older_schema_is_brought_up_to_date(server: PgServer) -> None:
 def test_a_server_that_is_not_there_is_lost() -> None:
     stores = pg.stores("postgresql://wenju:secret@127.0.0.1:9/none", None, TOKENIZER)
     try:
-        with pytest.raises(EngineLost, match=r"127\.0\.0\.1:9/none") as raised:
+        with pytest.raises(EngineLost, match=r"127\.0\.0\.1:9/none .*refused") as raised:
             stores.index.open()
         assert "secret" not in str(raised.value)
         assert raised.value.retryable
