@@ -55,9 +55,14 @@ eval-keep:
 
 # PARTS="kills faults" runs only these; the figures of the others stay.
 PARTS ?= kills faults damage soak
+FUZZ_SECONDS ?= 600
 torture: $(STAMP)
 	$(BIN)/python -m eval torture $(PARTS) --out eval/results/torture.json
 	$(BIN)/python -m eval torture load --out eval/results/load.json
+	@for target in readers page body manifest; do \
+	  echo "fuzzing: $$target"; mkdir -p .fuzz/$$target; \
+	  $(BIN)/python tests/fuzz/run.py $$target $(FUZZ_SECONDS) .fuzz/$$target 2>/dev/null || exit 1; \
+	done
 
 TOOLS := .venv-tools/.set-up
 

@@ -17,7 +17,8 @@ import logging
 import re
 import secrets
 import shutil
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -99,18 +100,19 @@ def read_manifest(home: Path, name: str) -> Manifest:
         FileNotFoundError: it is missing.
     """
     path = home / name / "manifest.json"
-    facts = _readable(path, unseal(path, path.read_bytes()))
-    return Manifest(
-        number=facts["number"],
-        model=facts["model"],
-        tokenizer=facts["tokenizer"],
-        dim=facts["dim"],
-        segments={
-            name: Facts(_marks(held["files"]), held["dense"])
-            for name, held in facts["segments"].items()
-        },
-        dead=_marks(facts["dead"]),
-    )
+    with _shaped(path):
+        facts = _readable(path, unseal(path, path.read_bytes()))
+        return Manifest(
+            number=facts["number"],
+            model=facts["model"],
+            tokenizer=facts["tokenizer"],
+            dim=facts["dim"],
+            segments={
+                name: Facts(_marks(held["files"]), held["dense"])
+                for name, held in facts["segments"].items()
+            },
+            dead=_marks(facts["dead"]),
+        )
 
 
 def current_contents(home: Path) -> bytes | None:
@@ -130,8 +132,10 @@ def named_in(home: Path, contents: bytes | None) -> list[Reference]:
     if contents is None:
         return []
     path = home / "CURRENT"
-    facts = _readable(path, unseal(path, contents))
-    return [Reference(g["number"], g["name"], g["size"], g["digest"]) for g in facts["generations"]]
+    with _shaped(path):
+        facts = _readable(path, unseal(path, contents))
+        named = facts["generations"]
+        return [Reference(g["number"], g["name"], g["size"], g["digest"]) for g in named]
 
 
 def write_current(home: Path, generations: Sequence[Reference], model: str) -> None:
@@ -192,6 +196,15 @@ def _remove(home: Path, kept: Collection[str]) -> None:
                 shutil.rmtree(path)
             except OSError as error:
                 logger.warning("index_garbage_left", extra={"reason": str(error)})
+
+
+@contextmanager
+def _shaped(path: Path) -> Iterator[None]:
+    """What has its checksum and yet is none of ours is damaged too."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise IndexDamaged(path, "it does not hold what it should") from error
 
 
 def _readable(path: Path, facts: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,34 @@
+"""`python tests/fuzz/run.py TARGET SECONDS [CORPUS]`: a coverage-guided fuzzer on a target.
+
+TARGET: a name of `targets.TARGETS`, or "every". What makes it fail is written to the folder it runs
+in, as `crash-…`; the exit status is then not 0. CORPUS: a folder where texts that reached something
+new are kept, for the next run to go on from.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+import atheris
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "fuzz")]
+
+with atheris.instrument_imports(include=["rag", "index", "api"]):
+    import targets
+
+
+def main(name: str, seconds: str, corpus: str = "") -> None:
+    with tempfile.TemporaryDirectory() as own:
+        folder = Path(corpus or own)
+        folder.mkdir(exist_ok=True)
+        for place, seed in enumerate(targets.seeds(name)):
+            (folder / f"seed-{place}").write_bytes(seed)
+        options = [f"-max_total_time={seconds}", "-max_len=4096", "-timeout=20", "-verbosity=0"]
+        target = targets.TARGETS.get(name, targets.every)
+        atheris.Setup([sys.argv[0], str(folder), *options, "-print_final_stats=1"], target)
+        atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
