@@ -31,11 +31,16 @@ _KEPT = {
     "keepalives_count": "3",
     "tcp_user_timeout": "8000",
 }
+# A question is some ten statements of some milliseconds each: compiling one, or starting other
+# processes for it, takes longer. Of 25,115 passages, recall@10 with a beam of 80, 128 and 200 is
+# .987, .992 and .997.
 _SESSION = f"""
 SET search_path = {SCHEMA}, public;
 SET jit = off;
+SET max_parallel_workers_per_gather = 0;
+SET random_page_cost = 1.1;
 SET hnsw.iterative_scan = strict_order;
-SET hnsw.ef_search = 80;
+SET hnsw.ef_search = 128;
 SET hnsw.max_scan_tuples = 100000;
 """
 

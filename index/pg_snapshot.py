@@ -90,6 +90,7 @@ class PgSnapshot:
             return db.execute(
                 _WITH_VECTORS.format(where=where.sql, order="near <#> %s::halfvec, id").encode(),
                 [4 * self.dim, *where.values, vector, k],
+                binary=True,
             ).fetchall()
 
     def _by_index(self, vector: str, k: int, where: Where) -> list[tuple[str, bytes]]:
@@ -101,6 +102,7 @@ class PgSnapshot:
             return db.execute(
                 _WITH_VECTORS.format(where=where.sql, order=order).encode(),
                 [4 * self.dim, *where.values, vector, k],
+                binary=True,
             ).fetchall()
 
     def lexical(self, text: str, k: int, groups: Groups | None = None) -> list[Hit]:
