@@ -86,6 +86,7 @@ _TURN = re.compile(
     r"|continued (?:on|from) (?:page )?\S{1,4})\s*[）)〕】\]◀◄]*$",
     re.I,
 )
+_HAN = re.compile("[一-鿿]")
 _CAPTION = re.compile(
     r"^[▲△↑↓←→▼◀▶（(\s]*"
     r"(?:图[①-⑳\d一二三四五六]?[为：:]|上图|下图|左图|右图"
@@ -119,7 +120,7 @@ def title_score(line: str) -> float:
     Judged by length, by punctuation that titles do not carry and by how it begins and ends.
     """
     line = line.strip()
-    han = sum("一" <= c <= "鿿" for c in line)
+    han = len(_HAN.findall(line))
     length = len(line) if han >= 2 else len(line.split()) * 3
     if not line or length > _TITLE_LIMIT or length < 2:
         return 0.0

@@ -199,7 +199,7 @@ def join(lines: Sequence[Line], closed: set[str] | None = None) -> Piece:
     texts: list[str] = []
     parts: list[Part] = []
     length = 0
-    chinese = sum(map(_is_han, lines[0].text)) * 3 > len(lines[0].text)
+    chinese = len(lines) > 1 and sum(map(_is_han, lines[0].text)) * 3 > len(lines[0].text)
     for at, line in enumerate(lines):
         if at:
             glue, cut = _seam(lines[at - 1].text, line.text, chinese)

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import io
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from rag.readers.boxes import Box
 from rag.types import Picture
@@ -33,12 +36,14 @@ class Shown:
         scale: pixels of the picture to one of the page.
         left: of the picture's left edge on the upright page, in the page's pixels.
         top: of its top edge.
+        pixels: of the picture, uint8, (height, width), 0 is black.
     """
 
     picture: Picture
     scale: float
     left: float
     top: float
+    pixels: NDArray[np.uint8] = field(repr=False)
 
     def on_picture(self, box: Box) -> Box:
         """A line of the upright page in pixels of the picture."""
@@ -84,9 +89,9 @@ def shown(image: Any, angle: float, letter: float, page: int) -> Shown:  # noqa:
         )
     else:
         upright = grey if scale == 1.0 else grey.resize(size, Image.Resampling.LANCZOS)
-    kept, smaller = _encoded(upright)
-    picture = Picture(page, kept[0], kept[1], kept[2])
-    return Shown(picture, scale * smaller, left, top)
+    data, kept, smaller = _encoded(upright)
+    picture = Picture(page, kept.width, kept.height, data)
+    return Shown(picture, scale * smaller, left, top, np.asarray(kept.convert("L")))
 
 
 def _upright_size(width: int, height: int, angle: float) -> tuple[float, float, float, float]:
@@ -99,8 +104,6 @@ def _upright_size(width: int, height: int, angle: float) -> tuple[float, float, 
 
 def _is_coloured(image: Any) -> bool:  # noqa: ANN401 untyped
     """Whether a page has pictures in colour, and not paper that has turned yellow only."""
-    import numpy as np
-
     small = image.copy()
     small.thumbnail((256, 256))
     pixels = np.asarray(small, dtype=np.int16)
@@ -108,14 +111,14 @@ def _is_coloured(image: Any) -> bool:  # noqa: ANN401 untyped
     return bool((apart.max(axis=2) - apart.min(axis=2)).mean() > _COLOURED)
 
 
-def _encoded(image: Any) -> tuple[tuple[int, int, bytes], float]:  # noqa: ANN401 untyped
-    """Width, height and WebP of a page, made smaller until it is small enough; and how much."""
+def _encoded(image: Any) -> tuple[bytes, Any, float]:  # noqa: ANN401 untyped
+    """WebP of a page, made smaller until it is small enough; the page then, and how much."""
     smaller = 1.0
     while True:
         buffer = io.BytesIO()
         image.save(buffer, "WEBP", quality=_QUALITY, method=2)
         data = buffer.getvalue()
         if len(data) <= MOST_BYTES:
-            return (image.width, image.height, data), smaller
+            return data, image, smaller
         smaller *= 0.7
         image = image.resize((int(image.width * 0.7), int(image.height * 0.7)))

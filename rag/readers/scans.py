@@ -10,14 +10,14 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.util import find_spec
 from statistics import median
 from typing import Any
 
 from rag.errors import UnreadableFile
-from rag.readers import pictures, printed
+from rag.readers import ink, pictures, printed
 from rag.readers.boxes import Box
 from rag.readers.extract import Extract
 from rag.readers.printed import Page
@@ -31,7 +31,23 @@ LACKS = "ocr"
 
 _MOST_PIXELS = 120_000_000  # A3 at 600 dpi has 70 million
 _LONGEST_SIDE = 4_000  # pixels that the detector sees
-_POINTS = 10.5  # the usual size of a newspaper's letters
+_POINTS = 10.0  # about the usual size of a newspaper's letters
+_INK = 0.92  # of their height that Chinese letters fill
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """The lines that OCR found on a page, as it lies.
+
+    Attributes:
+        corners: of each line, from top left clockwise, in pixels.
+        texts: what they say.
+        sure: 0 to 1, how sure OCR is of each.
+    """
+
+    corners: list[list[list[float]]]
+    texts: list[str]
+    sure: list[float]
 
 
 def parse(name: str, data: bytes) -> list[Extract]:
@@ -124,27 +140,48 @@ def page_of(name: str, image: Any, number: int, notices: list[str]) -> Page:  # 
         number: of the page, from 1.
         notices: receives what was read with little confidence.
     """
+    read = recognised(name, image)
+    if not read.texts:
+        notices.append(f"page {number} holds no text that OCR can read")
+        return Page([], float(image.height), 0.0)
+    unsure = [t for t, s in zip(read.texts, read.sure, strict=True) if s < UNSURE]
+    told = f"page {number} was read by OCR: {len(read.texts)} lines"
+    if unsure:
+        told += f", {len(unsure)} of them unsure ({'、'.join(unsure[:3])})"
+    notices.append(told)
+    return laid_out(image, read, number)
+
+
+def recognised(name: str, image: Any) -> Recognised:  # noqa: ANN401 untyped
+    """What OCR reads on a page, a Pillow image in RGB; `name` is for messages."""
     import numpy as np
 
     pixels = np.asarray(image)[:, :, ::-1]  # the engine takes blue first, as OpenCV does
     found = engine(name)(pixels, use_cls=False)
-    if found.txts is None or not len(found.txts):
-        notices.append(f"page {number} holds no text that OCR can read")
-        return Page([], float(image.height), 0.0)
-    corners = [np.asarray(b).tolist() for b in found.boxes]
-    angle = angle_of(corners)
-    boxes = upright(corners, angle, list(found.txts), list(map(float, found.scores)))
-    unsure = [t for t, s in zip(found.txts, found.scores, strict=True) if s < UNSURE]
-    told = f"page {number} was read by OCR: {len(found.txts)} lines"
-    if unsure:
-        told += f", {len(unsure)} of them unsure ({'、'.join(unsure[:3])})"
-    notices.append(told)
+    if found.txts is None:
+        return Recognised([], [], [])
+    corners = [np.asarray(box).tolist() for box in found.boxes]
+    return Recognised(corners, list(found.txts), [float(score) for score in found.scores])
+
+
+def laid_out(image: Any, read: Recognised, number: int, *, tight: bool = True) -> Page:  # noqa: ANN401 untyped
+    """A page set upright, its lines on its picture.
+
+    Args:
+        image: as `recognised` took it.
+        read: what that gave.
+        number: of the page, from 1.
+        tight: draw the lines' boxes in to their ink, as is always done but to measure what for.
+    """
+    angle = angle_of(read.corners)
+    boxes = upright(read.corners, angle, read.texts, read.sure)
     if not boxes:
         return Page([], float(image.height), 0.0)
-    size = median(box.size for box in boxes)
-    shorter = min(image.width, image.height) / size * _POINTS
-    shown = pictures.shown(image, angle, size, number)
+    shown = pictures.shown(image, angle, median(box.size for box in boxes), number)
     boxes = [shown.on_picture(box) for box in boxes]
+    boxes = _evened(ink.tightened(boxes, shown.pixels) if tight else boxes)
+    size = median(box.size for box in boxes)
+    shorter = min(image.width, image.height) * shown.scale / (size / _INK) * _POINTS
     return Page(boxes, float(shown.picture.height), shorter, shown.picture)
 
 
@@ -187,7 +224,7 @@ def upright(
             bare = " ".join(text.split())
             left, right = (ax + dx) / 2, (bx + cx) / 2
             boxes.append(Box(bare, left, top, right, bottom, bottom - top, certain))
-    return _evened(boxes)
+    return boxes
 
 
 def _evened(boxes: list[Box]) -> list[Box]:
