@@ -10,7 +10,7 @@ COPY articles articles
 # torch first and pinned: the registry's newest brings gigabytes of CUDA libraries.
 RUN python -m venv /opt/wenju \
  && /opt/wenju/bin/pip install --no-cache-dir --disable-pip-version-check -c constraints.txt torch \
- && /opt/wenju/bin/pip install --no-cache-dir --disable-pip-version-check -c constraints.txt '.[otel]'
+ && /opt/wenju/bin/pip install --no-cache-dir --disable-pip-version-check -c constraints.txt '.[otel,postgres]'
 
 FROM python:3.11-slim-bookworm
 RUN useradd --uid 10001 --create-home --home-dir /home/wenju --shell /usr/sbin/nologin wenju \

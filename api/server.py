@@ -123,7 +123,7 @@ def _worker(
 
 
 def _begin(settings: Settings) -> None:
-    logs.begin(secrets=[settings.llm_api_key.get_secret_value()])
+    logs.begin(secrets=settings.secrets)
     sys.setswitchinterval(SWITCH_SECONDS)
 
 

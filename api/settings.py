@@ -237,6 +237,13 @@ class Settings(BaseSettings):
             return self.deadline
         return _PATIENCE_WITH_MODEL if self.llm_base_url else _PATIENCE
 
+    @property
+    def secrets(self) -> list[str]:
+        """Texts that may be written nowhere: the language model's key, databases' passwords."""
+        urls = (value.get_secret_value() for value in (self.store, self.store_reads) if value)
+        found = [self.llm_api_key.get_secret_value(), *(urlsplit(url).password for url in urls)]
+        return [text for text in found if text]
+
     def config(self) -> Config:
         """What the pipeline needs of this."""
         return Config(

@@ -130,6 +130,20 @@ def test_every_process_counts_the_same(opened: Callable[[], Stores]) -> None:
     assert stores.corpus.stats()["deleted"] == 9
 
 
+def test_what_goes_while_it_is_looked_at_is_near_nothing(opened: Callable[[], Stores]) -> None:
+    stores = opened()
+    hold(stores, some(5))
+    snapshot = stores.index.open()
+    found = [hit.id for hit in snapshot.dense(vectors_of(["问"])[0], 3)]
+    stores.corpus.delete(found[1][:5], now=NOW)
+    own, parts, starts = snapshot.vectors_and_parts(found)
+    gone = [key[:5] == found[1][:5] for key in found]
+    assert [not row.any() for row in own] == gone
+    assert [not row.any() for row in parts[starts]] == gone
+    passages, _ = stores.corpus.passages_and_articles(found)
+    assert passages.keys() == {key for key, out in zip(found, gone, strict=True) if not out}
+
+
 def test_what_is_damaged_is_told(opened: Callable[[], Stores], url: str) -> None:
     stores = opened()
     hold(stores, some(5))

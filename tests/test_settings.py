@@ -84,3 +84,22 @@ def test_a_language_model_is_configured_whole(monkeypatch):
     monkeypatch.setenv("WENJU_LLM_REPLY", "600")
     with pytest.raises(SettingsError, match="half of"):
         load()
+
+
+def test_a_database_is_named_and_its_password_never_shown(monkeypatch):
+    url = "postgresql://wenju:pass%40word@db1:5432,db2:5433/wenju?target_session_attrs=read-write"
+    monkeypatch.setenv("WENJU_STORE", url)
+    settings = load()
+    assert settings.config().store == url
+    assert settings.secrets == ["pass%40word"]
+    for shown in (repr(settings), str(settings), repr(settings.config())):
+        assert "pass%40word" not in shown
+    monkeypatch.setenv("WENJU_STORE", "mysql://wenju:secret@db1/wenju")
+    with pytest.raises(SettingsError, match=r"WENJU_STORE.*postgresql://") as raised:
+        load()
+    assert "secret" not in str(raised.value)
+    monkeypatch.setenv("WENJU_STORE", "")
+    assert load().config().store is None
+    monkeypatch.setenv("WENJU_STORE_READS", url)
+    with pytest.raises(SettingsError, match="goes with WENJU_STORE"):
+        load()
