@@ -61,7 +61,7 @@ def matter(head: str, body: str) -> str:
 
 
 SCANS = {"zh": ("江心渡口", "ferry.png"), "en": ("柳湾码头", "wharf.pdf")}
-"""A picture, and a PDF without text, both with a line that is hardly to be read."""
+"""A picture with a line that is hardly to be read, and a PDF without text."""
 
 
 @pytest.fixture(scope="module")
