@@ -2,12 +2,16 @@
 
 import threading
 import time
+from collections.abc import Callable
 
 import anyio
 import anyio.lowlevel
+import anyio.to_thread
 import pytest
 
 from api.admission import ClientGone, Gate, Overloaded, TooLate
+from api.work import turn_of
+from rag.errors import NotFound
 
 
 def test_one_more_than_may_wait_is_refused_at_once() -> None:
@@ -172,5 +176,64 @@ def test_one_slow_job_of_many_has_nobody_refused() -> None:
                 await anyio.sleep(0.01)
             gate.check()
             go.set()
+
+    anyio.run(main)
+
+
+class Caller:
+    """A request whose client goes away when it is told to."""
+
+    def __init__(self) -> None:
+        self.gone = anyio.Event()
+
+    async def receive(self) -> dict[str, str]:
+        await self.gone.wait()
+        return {"type": "http.disconnect"}
+
+
+def test_who_goes_away_leaves_the_queue_at_once_and_ends_what_runs_for_him() -> None:
+    gate, go, ended = Gate(1, 5), threading.Event(), threading.Event()
+    done: list[int] = []
+
+    def long_job(stop: threading.Event) -> str:
+        go.set()
+        stop.wait(20)
+        ended.set()
+        return "cut short"
+
+    async def main() -> None:
+        first, second = Caller(), Caller()
+
+        async def ask(caller: Caller, job: Callable[[threading.Event], object]) -> None:
+            done.append(await turn_of(job, gate, caller) is None)  # type: ignore[arg-type]
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(ask, first, long_job)
+            await anyio.to_thread.run_sync(go.wait, 20)
+            tasks.start_soon(ask, second, lambda _: done.append(7))
+            while gate.inside < 2:
+                await anyio.lowlevel.checkpoint()
+            second.gone.set()
+            while gate.inside > 1:
+                await anyio.lowlevel.checkpoint()
+            while not done:
+                await anyio.lowlevel.checkpoint()
+            assert done == [True]  # nothing was run for the second
+            first.gone.set()
+            assert await anyio.to_thread.run_sync(ended.wait, 20)
+        assert gate.inside == 0
+
+    anyio.run(main)
+    assert 7 not in done
+
+
+def test_what_a_job_raises_is_raised_and_not_as_one_of_a_group() -> None:
+    def fails(_: threading.Event) -> None:
+        raise NotFound("x")
+
+    async def main() -> None:
+        with pytest.raises(NotFound):
+            await turn_of(fails, Gate(1, 1), Caller())  # type: ignore[arg-type]
+        assert await turn_of(lambda _: 5, Gate(1, 1), Caller()) == 5  # type: ignore[arg-type]
 
     anyio.run(main)
