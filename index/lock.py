@@ -5,6 +5,7 @@ A killed process lets go of it by dying, so nobody ever has to remove a stale lo
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ from types import TracebackType
 from filelock import FileLock, Timeout
 
 from index.errors import ArchiveBusy
+
+logger = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -85,8 +88,12 @@ class WriterLock:
         trace: TracebackType | None,
     ) -> None:
         """Let go."""
-        self._note.unlink(missing_ok=True)
-        self._lock.release()
+        try:
+            self._note.unlink(missing_ok=True)
+        except OSError as why:  # who reads it sees a holder that is gone; the lock is what counts
+            logger.warning("lock_note_left", extra={"path": str(self._note), "reason": str(why)})
+        finally:
+            self._lock.release()
 
     def _holder(self) -> str:
         try:

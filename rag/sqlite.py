@@ -51,7 +51,7 @@ class SqliteFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._local = threading.local()
-        self._all: list[sqlite3.Connection] = []
+        self._all: list[tuple[threading.Thread, sqlite3.Connection]] = []
         self._guard = threading.Lock()
         with self.reading() as db:
             if db.execute("PRAGMA user_version").fetchone()[0] != SCHEMA_VERSION:
@@ -86,8 +86,7 @@ class SqliteFile:
                 register(db)
                 if lasting:
                     self._local.db, self._local.file = db, _file(self.path)
-                    with self._guard:
-                        self._all.append(db)
+                    self._keep(db)
                 else:
                     passing = db
             yield db
@@ -99,9 +98,22 @@ class SqliteFile:
             if passing is not None:
                 passing.close()
 
+    def _keep(self, db: sqlite3.Connection) -> None:
+        """Hold this thread's connection, and close those of threads that have ended.
+
+        A server's threads end when they had nothing to do for a while; each would leave its files
+        open for ever.
+        """
+        with self._guard:
+            for thread, held in self._all:
+                if not thread.is_alive():
+                    held.close()
+            self._all = [held for held in self._all if held[0].is_alive()]
+            self._all.append((threading.current_thread(), db))
+
     def _drop(self, db: sqlite3.Connection) -> None:
         with self._guard:
-            self._all.remove(db)
+            self._all = [held for held in self._all if held[1] is not db]
         db.close()
 
     @contextmanager
@@ -124,7 +136,7 @@ class SqliteFile:
     def close(self) -> None:
         """Close every thread's connection."""
         with self._guard:
-            for db in self._all:
+            for _, db in self._all:
                 db.close()
             self._all.clear()
         self._local = threading.local()

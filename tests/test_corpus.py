@@ -1,4 +1,6 @@
+import contextlib
 import hashlib
+import threading
 from pathlib import Path
 
 import pytest
@@ -143,3 +145,28 @@ def test_what_is_no_corpus_is_refused(tmp_path):
         Corpus(path)
     with pytest.raises(HomeUnusable):
         Corpus(Path(tmp_path / "missing" / "corpus.sqlite"))
+
+
+def test_threads_that_have_ended_leave_no_file_open(tmp_path: Path) -> None:
+    corpus = Corpus(tmp_path / "corpus.sqlite")
+    folder = Path("/proc/self/fd")
+    if not folder.is_dir():
+        pytest.skip("which files are open is told by Linux only")
+
+    def opened() -> int:
+        names = []
+        for entry in folder.iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                names.append(str(entry.readlink()))
+        return sum(name.startswith(str(tmp_path)) for name in names)
+
+    corpus.ids()
+    before = opened()
+    for _ in range(20):
+        thread = threading.Thread(target=corpus.ids)
+        thread.start()
+        thread.join()
+    assert opened() <= before + 5  # the last one's stay until the next
+    assert corpus.ids() == frozenset()
+    corpus.close()
+    assert opened() == 0

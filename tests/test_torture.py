@@ -8,6 +8,8 @@ import pytest
 
 from eval import torture_damage, torture_kills
 from eval.torture_archive import KINDS, Expected, change, numbers, opened, problems, text_of
+from eval.torture_calls import failing
+from index.lock import WriterLock
 from rag.checksums import TABLES, row_sum
 from rag.corpus import Corpus
 from rag.errors import NewerFormat
@@ -82,3 +84,18 @@ def test_an_older_corpus_is_brought_up_to_date_and_a_newer_one_refused(tmp_path:
         db.execute("PRAGMA user_version = 99")
     with pytest.raises(NewerFormat, match="install the newer one"):
         Corpus(path)
+
+
+def test_a_note_that_cannot_be_removed_leaves_no_lock_held(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "writer.lock"
+    with failing(0, "EIO") as made, WriterLock(path):
+        pass
+    last = max(place for place, name in enumerate(made, 1) if name == "unlink")
+    with failing(last, "EIO"), WriterLock(path):
+        pass
+    assert "lock_note_left" in caplog.text
+    with WriterLock(path):
+        assert "process" in path.with_name("writer.lock.holder").read_text()
+    assert not path.with_name("writer.lock.holder").exists()
