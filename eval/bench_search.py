@@ -52,12 +52,15 @@ def search(pipeline: Pipeline, deck: Deck, asked: int, clients: int, lines: Line
     for question in deck.deal(_WARM):
         pipeline.ask(question)
     lines.say("search: alone")
-    alone = spread([_one(pipeline.search, q) for q in deck.deal(asked)])
+    single = [_one(pipeline.search, q) for q in deck.deal(asked)]
     lines.say(f"search: {clients} clients")
     busy = together(pipeline.search, deck.deal(2 * asked), clients)
     lines.say("search: answers")
     answers = spread([_one(pipeline.ask, q) for q in deck.deal(max(asked // 4, 1))])
-    return {"clients": clients, "alone": alone, "busy": busy, "ask": answers}
+    times = [round(1e3 * t.wall, 3) for t in single]
+    return {
+        "clients": clients, "alone": spread(single), "times": times, "busy": busy, "ask": answers
+    }  # fmt: skip
 
 
 def http(config: Config, deck: Deck, asked: int, clients: int, lines: Lines) -> Json:
