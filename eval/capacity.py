@@ -2,10 +2,10 @@
 
     python -m eval.capacity RESULT.json RESULT.json … [--out FILE]
 
-A line, cost = a + b · passages, is fitted to each figure by least squares in relative error, so that
-the small sizes count as much as the large. What is told for more passages than were measured is an
-extrapolation, and marked so. A search that is sent to n shards waits for the slowest: its times are
-drawn from the times of one search as they were measured, as if shards were slow independently
+A line, cost = a + b * passages, is fitted to each figure by least squares of the relative errors,
+so that small sizes count as much as large. What is told for more passages than were measured is an
+extrapolation, and marked so. A search that is sent to n shards waits for the slowest: its times
+are drawn from those measured of one search, as if shards were slow independently of each other
 (Dean & Barroso, 2013, The Tail at Scale).
 """
 
@@ -96,14 +96,7 @@ def report(results: Sequence[Json]) -> Json:
         if len({size for size, _ in known}) > 1 and all(value > 0 for _, value in known):
             fixed, each = law([s for s, _ in known], [v for _, v in known])
             rows[name]["law"] = {"fixed": fixed, "each": each}
-    times = next(
-        (
-            np.array(t)
-            for r in reversed(ordered)
-            if (t := r["parts"].get("search", {}).get("times"))
-        ),
-        None,
-    )
+    searched = [r["parts"]["search"]["times"] for r in ordered if "search" in r["parts"]]
     return {
         "kind": "capacity",
         "format": FORMAT,
@@ -111,7 +104,7 @@ def report(results: Sequence[Json]) -> Json:
         "sizes": sizes,
         "of": [{k: r[k] for k in ("made", "commit", "machine")} for r in ordered],
         "figures": rows,
-        "slowest_of": {} if times is None else {n: slowest(times, n) for n in SHARDS},
+        "slowest_of": {n: slowest(np.array(searched[-1]), n) for n in SHARDS if searched},
     }
 
 
