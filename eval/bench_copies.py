@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from eval.bench_archive import DONE, Archive, copy_database
+from eval.bench_archive import DONE, VECTORS, Archive, copy_database
 from eval.bench_clock import Timing, timed
 from eval.bench_measure import Lines
 from eval.bench_vectors import mixture
@@ -54,6 +54,8 @@ def multiplied(source: Archive, times: int, lines: Lines) -> Archive:
         return Archive(config, **json.loads(done.read_text(encoding="utf-8")))
     shutil.rmtree(config.home, ignore_errors=True)
     config.home.mkdir(parents=True)
+    # Answers look up the vectors of sentences by their text.
+    (config.home / VECTORS).symlink_to((home / VECTORS).resolve())
     spent: dict[str, Timing] = {}
     lines.say(f"{config.home.name}: the corpus")
     with timed() as spent["corpus"]:

@@ -1047,6 +1047,7 @@ def test_axe_finds_nothing(
     page.locator(".seams summary").click()
     assert axe_finds(page, axe) == []
     page.locator(".upload-choice .primary").click()
+    expect(page.locator(".upload-outcome")).to_contain_text(words(page)("upload.added"))
     page.locator(".article-row .bare").last.click()
     expect(page.locator(".toast")).to_be_visible()
     assert axe_finds(page, axe) == []

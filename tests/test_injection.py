@@ -205,7 +205,8 @@ def test_no_request_says_where_the_language_model_is(pipeline, tmp_path, path, f
 
 
 # What may open a connection, and where to: a server of its own, and the model of the settings.
-NETWORK = {"rag.generate": {"httpx2", "openai"}, "api.server": {"socket"}}
+NETWORK = {"rag.generate": {"httpx2", "openai"}, "api.server": {"socket"},
+           "api.workers": {"socket"}}  # fmt: skip
 OPENERS = ("socket", "http.client", "urllib.request", "requests", "httpx", "httpx2", "aiohttp",
            "openai", "ftplib", "smtplib", "websockets")  # fmt: skip
 

@@ -27,6 +27,8 @@ export class Archive {
     this.filters = null;
     /** Ids that are being deleted: hidden until it is done or undone. @type {Set<string>} */
     this.leaving = new Set();
+    /** Rows in the list, by what they show. @type {Map<string, HTMLElement>} */
+    this.rows = new Map();
     /** @type {Map<string, () => void>} ends the time to undo */
     this.notices = new Map();
     this.turn = 0;
@@ -157,6 +159,7 @@ export class Archive {
   /** Words have changed: everything is drawn anew. */
   async relabel() {
     this.built = false;
+    this.rows.clear();
     this.root.replaceChildren();
   }
 
@@ -179,12 +182,23 @@ export class Archive {
     try {
       const { articles, total } = await json(`/v1/articles?${query}`);
       if (turn !== this.turn) return; // a later search has overtaken this one
-      if (offset === 0) this.list.replaceChildren();
+      const drawn = this.rows;
+      if (offset === 0) {
+        this.rows = new Map();
+        this.list.replaceChildren();
+      }
       fill(
         this.list,
         ...articles
           .filter((/** @type {any} */ a) => !this.leaving.has(a.id))
-          .map((/** @type {any} */ a) => this.row(a)),
+          .map((/** @type {any} */ a) => {
+            // The same row stays: one that is being clicked just now must not be another.
+            const key = JSON.stringify(a);
+            const row = drawn.get(key) ?? this.row(a);
+            row.hidden = false;
+            this.rows.set(key, row);
+            return row;
+          }),
       );
       this.loaded = offset + articles.length;
       this.more.hidden = this.loaded >= total;

@@ -259,6 +259,7 @@ export const zh = {
   "error.model_unavailable": "模型载入不了：请在服务器上运行 wenju doctor 查看原因。",
   "error.corpus_damaged": "存文章的文件读不了：请从备份恢复，或移开它再重新加入文章。",
   "error.feedback_damaged": "存评价的文件读不了：请从备份恢复，或移开它重新开始；资料库不受影响。",
+  "error.scans_damaged": "存扫描图的文件读不了：请在服务器上运行 wenju doctor --repair，文章不受影响。",
   "error.too_slow": "请求传得太慢，已经中断，请再试一次。",
   "error.engine_lost": "资料库所在的数据库暂时没有回应，请稍后再试。",
   "error.engine_unusable": "资料库所在的数据库用不了：请看服务器的日志。",
@@ -552,6 +553,8 @@ export const en = {
     "The file of articles cannot be read: put back a backup, or move it away and add them again.",
   "error.feedback_damaged":
     "The file of ratings cannot be read: put back a backup, or move it away; the archive is safe.",
+  "error.scans_damaged":
+    "The file of scans cannot be read: run wenju doctor --repair on the server; articles are safe.",
   "error.too_slow": "The request came too slowly and was cut off; try again.",
   "error.engine_lost": "The archive's database does not answer; try again in a moment.",
   "error.engine_unusable": "The archive's database cannot be used; see the server's log.",

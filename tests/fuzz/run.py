@@ -24,7 +24,10 @@ def main(name: str, seconds: str, corpus: str = "") -> None:
         folder.mkdir(exist_ok=True)
         for place, seed in enumerate(targets.seeds(name)):
             (folder / f"seed-{place}").write_bytes(seed)
-        options = [f"-max_total_time={seconds}", "-max_len=4096", "-timeout=20", "-verbosity=0"]
+        # What is told as this process's memory is, on Linux, its parent's where that had more.
+        memory = "-rss_limit_mb=0"
+        options = [f"-max_total_time={seconds}", "-max_len=4096", "-timeout=20", memory]
+        options.append("-verbosity=0")
         target = targets.TARGETS.get(name, targets.every)
         atheris.Setup([sys.argv[0], str(folder), *options, "-print_final_stats=1"], target)
         atheris.Fuzz()
