@@ -50,11 +50,13 @@ def law(passages: Sequence[int], costs: Sequence[float]) -> tuple[float, float]:
         costs: above 0, one a size.
 
     Returns:
-        What is spent whatever the size, at least 0, and what a passage adds.
+        What is spent whatever the size, and what a passage adds, both at least 0.
     """
     sizes, values = np.array(passages, float), np.array(costs, float)
     columns = np.stack([np.ones_like(sizes), sizes], axis=1) / values[:, None]
     (fixed, each), *_ = np.linalg.lstsq(columns, np.ones_like(values))
+    if each < 0:  # chance was larger than any growth
+        fixed, each = float((1 / values).sum() / (1 / values**2).sum()), 0.0
     if fixed < 0:
         ratios = sizes / values
         fixed, each = 0.0, float(ratios.sum() / (ratios**2).sum())
@@ -121,7 +123,7 @@ def main(
     heads = ("figure", *(f"{n:,}" for n in sizes), *(f"{n:,} (extrapolated)" for n in ahead))
     rows = []
     for name, row in found["figures"].items():
-        grown = row.get("law")
+        grown = row["law"] if row.get("law", {}).get("each") else None  # else nothing grew
         told = ["-" if v is None else f"{v:,.4g}" for v in row["measured"].values()]
         further = [f"{grown['fixed'] + grown['each'] * n:,.3g}" if grown else "-" for n in ahead]
         rows.append((name, *told, *(further if name != "recall@10" else ["-"] * len(ahead))))
