@@ -183,6 +183,7 @@ export class Archive {
       const { articles, total } = await json(`/v1/articles?${query}`);
       if (turn !== this.turn) return; // a later search has overtaken this one
       const drawn = this.rows;
+      const held = /** @type {HTMLElement | null} */ (document.activeElement);
       if (offset === 0) {
         this.rows = new Map();
         this.list.replaceChildren();
@@ -200,6 +201,7 @@ export class Archive {
             return row;
           }),
       );
+      if (held !== document.activeElement && held?.isConnected) held.focus(); // it was in the list
       this.loaded = offset + articles.length;
       this.more.hidden = this.loaded >= total;
       this.tell(total - this.leaving.size);

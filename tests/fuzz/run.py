@@ -1,5 +1,7 @@
 """`python tests/fuzz/run.py TARGET SECONDS [CORPUS]`: a coverage-guided fuzzer on a target.
 
+SECONDS: 0 runs what it is begun with alone.
+
 TARGET: a name of `targets.TARGETS`, or "every". What makes it fail is written to the folder it runs
 in, as `crash-…`; the exit status is then not 0. CORPUS: a folder where texts that reached something
 new are kept, for the next run to go on from.
@@ -26,7 +28,8 @@ def main(name: str, seconds: str, corpus: str = "") -> None:
             (folder / f"seed-{place}").write_bytes(seed)
         # What is told as this process's memory is, on Linux, its parent's where that had more.
         memory = "-rss_limit_mb=0"
-        options = [f"-max_total_time={seconds}", "-max_len=4096", "-timeout=20", memory]
+        limit = f"-max_total_time={seconds}" if int(seconds) else "-runs=0"
+        options = [limit, "-max_len=4096", "-timeout=20", memory]
         options.append("-verbosity=0")
         target = targets.TARGETS.get(name, targets.every)
         atheris.Setup([sys.argv[0], str(folder), *options, "-print_final_stats=1"], target)
