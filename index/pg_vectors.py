@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from index.encode import Encoder
 from index.pg import Postgres
-from index.vectors import text_key
+from index.vectors import encode_once
 
 _AT_ONCE = 2_000  # texts looked up by one statement
 
@@ -36,30 +36,14 @@ class PgVectors:
         Raises:
             EngineLost: the server does not answer.
         """
-        if batch < 1:
-            raise ValueError(f"batch is {batch}; at least 1 is needed")
-        rows = np.empty((len(texts), encoder.dim), np.float32)
-        places: dict[bytes, list[int]] = {}
-        for place, text in enumerate(texts):
-            places.setdefault(text_key(text), []).append(place)
-
-        def keep(keys: Sequence[bytes], vectors: Sequence[NDArray[np.float32]]) -> None:
-            for key, vector in zip(keys, vectors, strict=True):
-                rows[places[key]] = vector
-            done = sum(len(places[key]) for key in keys)
-            if progress is not None and done:
-                progress(done)
-
-        found = self._look_up(encoder, list(places))
-        keep(list(found), list(found.values()))
-        # By length, because encoders that pad work best on texts of about the same length.
-        missing = sorted(places.keys() - found.keys(), key=lambda k: (len(texts[places[k][0]]), k))
-        for start in range(0, len(missing), batch):
-            keys = missing[start : start + batch]
-            new = encoder.encode_passages([texts[places[key][0]] for key in keys])
-            self._store(encoder.fingerprint, keys, new)
-            keep(keys, list(new))
-        return rows
+        return encode_once(
+            encoder,
+            texts,
+            lambda keys: self._look_up(encoder, keys),
+            lambda keys, rows: self._store(encoder.fingerprint, keys, rows),
+            progress,
+            batch,
+        )
 
     def check(self) -> list[str]:
         """Pages that the server found changed since they were written; empty is good."""

@@ -13,7 +13,7 @@ import logging
 import sqlite3
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +36,55 @@ CREATE TABLE IF NOT EXISTS vector (
 """
 _WAIT_SECONDS = 60.0  # for another process's batch to be written
 _AT_ONCE = 500  # texts looked up by one statement
+
+
+def encode_once(
+    encoder: Encoder,
+    texts: Sequence[str],
+    look_up: Callable[[Sequence[bytes]], Mapping[bytes, NDArray[np.float32]]],
+    store: Callable[[Sequence[bytes], NDArray[np.float32]], None],
+    progress: Callable[[int], None] | None,
+    batch: int,
+) -> NDArray[np.float32]:
+    """The passages' vectors, looked up or newly encoded, each distinct text at most once.
+
+    Args:
+        encoder: encodes what is not kept.
+        texts: may repeat.
+        look_up: of some `text_key`s those that are kept, (dim,) each.
+        store: keeps new vectors, (n, dim), by their keys, before more are encoded.
+        progress: gets the number of texts just done; together it is told `len(texts)`.
+        batch: texts encoded between two calls of `store`, 1 or more.
+
+    Returns:
+        float32, (n, dim), in the order of `texts`.
+    """
+    if batch < 1:
+        raise ValueError(f"batch is {batch}; at least 1 is needed")
+    rows = np.empty((len(texts), encoder.dim), dtype=np.float32)
+    places: dict[bytes, list[int]] = {}
+    for place, text in enumerate(texts):
+        places.setdefault(text_key(text), []).append(place)
+
+    def keep(keys: Iterable[bytes], vectors: Iterable[NDArray[np.float32]]) -> None:
+        done = 0
+        for key, vector in zip(keys, vectors, strict=True):
+            rows[places[key]] = vector
+            done += len(places[key])
+        if progress is not None and done:
+            progress(done)
+
+    found = look_up(list(places))
+    keep(found.keys(), found.values())
+    # By length, because encoders that pad work best on texts of about the same length; then by key,
+    # so that two writers of the same texts take them in one order.
+    missing = sorted(places.keys() - found.keys(), key=lambda k: (len(texts[places[k][0]]), k))
+    for start in range(0, len(missing), batch):
+        keys = missing[start : start + batch]
+        new = encoder.encode_passages([texts[places[key][0]] for key in keys])
+        store(keys, new)
+        keep(keys, new)
+    return rows
 
 
 class VectorCache:
@@ -71,30 +120,16 @@ class VectorCache:
         Raises:
             WenjuError: the file cannot be read or written (disk full, no permission).
         """
-        if batch < 1:
-            raise ValueError(f"batch is {batch}; at least 1 is needed")
-        rows = np.empty((len(texts), encoder.dim), dtype=np.float32)
-        places: dict[bytes, list[int]] = {}
-        for place, text in enumerate(texts):
-            places.setdefault(text_key(text), []).append(place)
         with self._opened() as database:
             model = _model_id(database, encoder.fingerprint)
-            found = _look_up(database, model, list(places), encoder.dim)
-            for key, row in found.items():
-                rows[places[key]] = row
-            _tell(progress, sum(len(places[key]) for key in found))
-            # By length, because encoders that pad work best on texts of about the same length.
-            missing = sorted(
-                (key for key in places if key not in found), key=lambda k: len(texts[places[k][0]])
+            return encode_once(
+                encoder,
+                texts,
+                lambda keys: _look_up(database, model, keys, encoder.dim),
+                lambda keys, rows: _store(database, model, keys, rows),
+                progress,
+                batch,
             )
-            for start in range(0, len(missing), batch):
-                keys = missing[start : start + batch]
-                new = encoder.encode_passages([texts[places[key][0]] for key in keys])
-                _store(database, model, keys, new)
-                for key, row in zip(keys, new, strict=True):
-                    rows[places[key]] = row
-                _tell(progress, sum(len(places[key]) for key in keys))
-        return rows
 
     def holds(self, fingerprint: str, texts: Sequence[str]) -> list[bool]:
         """Whether the vector of each text is kept under a model, sound or not."""
@@ -255,11 +290,6 @@ def _open(path: Path) -> sqlite3.Connection:
 def text_key(text: str) -> bytes:
     """What a text is known by: 20 bytes, equal for equal texts on every machine."""
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=20).digest()
-
-
-def _tell(progress: Callable[[int], None] | None, done: int) -> None:
-    if progress is not None and done:
-        progress(done)
 
 
 def _model_id(database: sqlite3.Connection, fingerprint: str) -> int:
