@@ -61,7 +61,8 @@ torture: $(STAMP)
 	$(BIN)/python -m eval torture load --out eval/results/load.json
 	@for target in readers page body manifest; do \
 	  echo "fuzzing: $$target"; mkdir -p .fuzz/$$target; \
-	  $(BIN)/python tests/fuzz/run.py $$target $(FUZZ_SECONDS) .fuzz/$$target 2>/dev/null || exit 1; \
+	  $(BIN)/python tests/fuzz/run.py $$target $(FUZZ_SECONDS) .fuzz/$$target 2>.fuzz/$$target.log \
+	    || { tail -n 40 .fuzz/$$target.log; exit 1; }; \
 	done
 
 TOOLS := .venv-tools/.set-up

@@ -85,6 +85,7 @@ def test_entries_of_the_same_id_are_kept_apart():
     ("data", "why"),
     [
         (b"<svg><text>x</text></svg>", "another kind"),
+        (b'<rss: vers\0\3ion="2.0"><channel[', "another kind .<rss:>."),  # no name, and let pass
         (b"\0\1\2", "no XML"),
         (b"no xml", "no XML"),
         (b"<rss><channel/></rss>", "no entry with text"),

@@ -30,6 +30,7 @@ _MOST_PAGES = 50_000  # the limit of the sitemap protocol
 _FEEDS = frozenset({"rss", "feed", "rdf"})
 _MAPS = frozenset({"urlset", "sitemapindex"})
 _NAMED = 3  # addresses named in a notice
+_LONGEST_NAME = 40  # characters of an element's name that are told
 _PAGES = (".html", ".htm", ".xhtml", ".shtml")
 
 
@@ -60,7 +61,8 @@ def _root(data: bytes) -> str:
         except etree.XMLSyntaxError:
             return ""
         for _, element in parser.read_events():
-            return str(etree.QName(element).localname).lower()
+            # Not by etree.QName: the parser lets names pass that this refuses, such as "rss:".
+            return str(element.tag).rpartition("}")[2].lower()[:_LONGEST_NAME]
     return ""
 
 

@@ -115,8 +115,8 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
 """By name."""
 
 SEEDS: dict[str, tuple[bytes, ...]] = {
-    "readers": tuple(
-        bytes([place]) + text.encode()
+    "readers": (
+        *(bytes([place]) + text.encode()
         for place, text in enumerate((
             "标题\n\n本报记者 王一\n\n今年建成。",
             "---\ntitle: 题\nauthors: [甲]\n---\n\n# 题\n\n正文。",
@@ -127,7 +127,8 @@ SEEDS: dict[str, tuple[bytes, ...]] = {
             "{\\rtf1\\ansi \\u39064?\\par text}",
             '<rss version="2.0"><channel><item><title>题</title><description>文</description>'
             "</item></channel></rss>",
-        ))
+        ))),
+        b'\x07<rss: vers\x00\x03ion="2.0"><channel[',  # a name that is none, and is let pass
     ),
     "page": ("试验田建成\n本报记者 王一\n  今年全县建成试验田三十二块，\n产量\n提高。\n".encode(),),
     "body": (
