@@ -13,7 +13,7 @@ from types import FrameType
 
 import uvicorn
 
-from api import access, logs, tracing, workers
+from api import access, logs, memory, tracing, workers
 from api.app import create_app
 from api.connection import KEEP_SECONDS, Connection
 from api.ready import Readiness
@@ -123,6 +123,7 @@ def _worker(
 
 
 def _begin(settings: Settings) -> None:
+    memory.keep_level()
     logs.begin(secrets=settings.secrets)
     sys.setswitchinterval(SWITCH_SECONDS)
 

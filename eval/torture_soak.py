@@ -25,6 +25,10 @@ Json = dict[str, Any]
 
 _CLIENTS = 4
 _SAMPLED = 100  # requests between two looks at the memory
+_SHOWN = 40  # of these that are kept in the result
+_MOST_GROWTH = 0.2
+"""Megabytes each 1,000 requests that memory may grow by in the second half; 1 to 2 was a leak. The
+archive itself grows too, by some ten documents each 1,000 requests."""
 _REFUSED = "503 refused"
 _MALFORMED: tuple[tuple[str, str, bytes], ...] = (
     ("POST", "/v1/ask", b"{"),
@@ -66,10 +70,8 @@ def soak(
         seconds: after which no more are sent.
 
     Returns:
-        `requests`; `statuses` ("503 refused": sent away because too many came); `memory`: resident
-        megabytes after a tenth of the requests and at the end, and how many more each 1,000
-        requests took between (least squares); `compared`: answers that were asked again of a fresh
-        process; `problems`.
+        `requests`; `statuses` ("503 refused": sent away because too many came); `memory`: see
+        `_level`; `compared`: answers that were asked again of a fresh process; `problems`.
     """
     config = Config(home=folder / "home", cache=cache)
     config.home.mkdir(exist_ok=True)
@@ -100,6 +102,8 @@ def soak(
     level = _level(memory)
     if level["end"] > 1.15 * level["start"]:
         found.append(f"memory grew from {level['start']} to {level['end']} MB")
+    if level["second_half_mb_each_1000"] > _MOST_GROWTH:
+        found.append(f"memory grew by {level['second_half_mb_each_1000']} MB each 1,000 requests")
     return {
         "requests": sum(statuses.values()),
         "statuses": dict(sorted(statuses.items())),
@@ -115,11 +119,30 @@ def _level(samples: Sequence[tuple[int, int]]) -> Json:
     """What a server's memory did after it had warmed up.
 
     Args:
-        samples: requests sent so far, and resident megabytes.
+        samples: requests sent so far, rising, and resident megabytes.
+
+    Returns:
+        `start`, `end`: megabytes after a tenth of the requests and at the end; `mb_each_1000`: how
+        many more each 1,000 requests took between (least squares), `second_half_mb_each_1000`: in
+        the second half of all; `curve`: requests and megabytes, at some places from first to last.
     """
-    warm = [sample for sample in samples if sample[0] >= samples[-1][0] / 10]
-    slope = statistics.linear_regression(*zip(*warm, strict=True)).slope if len(warm) > 1 else 0.0
-    return {"start": warm[0][1], "end": warm[-1][1], "mb_each_1000": round(1000 * slope, 3)}
+    last = samples[-1][0]
+    warm = [sample for sample in samples if sample[0] >= last / 10]
+    step = max(1, len(samples) // _SHOWN)
+    return {
+        "start": warm[0][1],
+        "end": warm[-1][1],
+        "mb_each_1000": _slope(warm),
+        "second_half_mb_each_1000": _slope([s for s in samples if s[0] >= last / 2]),
+        "curve": [*samples[:-1:step], samples[-1]],
+    }
+
+
+def _slope(samples: Sequence[tuple[int, int]]) -> float:
+    """Megabytes each 1,000 requests, by least squares; 0 of a single sample."""
+    if len(samples) < 2:
+        return 0.0
+    return round(1000 * statistics.linear_regression(*zip(*samples, strict=True)).slope, 3)
 
 
 class _Clients:

@@ -51,4 +51,10 @@ def test_memory_is_judged_after_it_has_warmed_up() -> None:
     level = _level(samples)
     assert (level["start"], level["end"]) == (400, 405)
     assert abs(level["mb_each_1000"] - 5.5) < 0.1
-    assert _level([(0, 1), (9, 7)]) == {"start": 7, "end": 7, "mb_each_1000": 0.0}
+    assert level["second_half_mb_each_1000"] == 6.0
+    assert level["curve"] == samples
+    short = _level([(0, 1), (9, 7)])
+    assert (short["start"], short["end"], short["mb_each_1000"]) == (7, 7, 0.0)
+    many = _level([(n, 5) for n in range(1000)])
+    assert (many["curve"][0], many["curve"][-1]) == ((0, 5), (999, 5))
+    assert len(many["curve"]) <= 42
