@@ -71,7 +71,7 @@ def facets(state: Shared, limit: Annotated[int, Query(ge=1, le=1000)] = 200) -> 
 def article(article_id: str, state: Shared) -> Json:
     """One article with its text and blocks; `scanned` tells whether it was read from a scan."""
     found = state.pipeline.corpus.get(article_id)
-    scanned = state.pipeline.archive.scans.holds(found)
+    scanned = state.pipeline.scans.holds(found)
     return {**schemas.article_json(found), "scanned": scanned}
 
 
@@ -97,7 +97,7 @@ async def scan(
         raise BadInput("start must be before end.")
     pipeline = state.pipeline
     picture = await state.questions.run(
-        lambda: cut(pipeline.archive.scans, pipeline.corpus.get(article_id), Span(start, end)),
+        lambda: cut(pipeline.scans, pipeline.corpus.get(article_id), Span(start, end)),
         request.is_disconnected,
     )
     return Response(picture, media_type="image/jpeg")

@@ -110,7 +110,7 @@ def _salvaged(settings: Settings) -> Finding:
 
 def _caches(pipeline: Pipeline) -> Finding:
     problems = pipeline.reprints.check(pipeline.corpus) + pipeline.vectors.check()
-    scans = pipeline.archive.scans.check()
+    scans = pipeline.scans.check()
     if problems or scans:
         advice = "`wenju doctor --repair` makes them anew."
         if scans:
@@ -123,7 +123,7 @@ def _repair(pipeline: Pipeline, progress: Progress | None) -> Finding:
     pipeline.vectors.mend()
     if pipeline.reprints.check(pipeline.corpus):
         pipeline.reprints.forget()
-    aside = pipeline.archive.scans.forget() if pipeline.archive.scans.check() else None
+    aside = pipeline.scans.forget() if pipeline.scans.check() else None
     count = pipeline.rebuild(progress)
     text = f"the index was rebuilt with {count:,} passages"
     if aside is None:

@@ -33,6 +33,9 @@ LEXICAL_PASSAGES = 20_000
 _SEARCHES = 200
 """Searches after which a process's memory is read."""
 
+_STARTS = 3
+"""Processes that are started; the quickest counts, as others use the machine."""
+
 
 def run(
     setup: Setup, parts: frozenset[str], out: Path | None, encoder: Encoder | None = None
@@ -115,10 +118,11 @@ def _parts(
 
     def started() -> Json:
         questions = deck.deal(1 + _SEARCHES)
-        found = [fresh(config, questions[:1]), fresh(config, questions)]
-        both = min(found, key=lambda f: f["total"]["wall_s"])
-        opened = {k: both[k] for k in ("steps", "total", "status")}
-        held = {k: found[1][k] for k in ("memory", "searches", "passages")}
+        begun = (fresh(config, questions[:1]) for _ in range(_STARTS))
+        first = min(begun, key=lambda f: f["total"]["wall_s"])
+        by_step = fresh(config, questions)
+        opened = {"total": first["total"], "status": first["status"], "steps": by_step["steps"]}
+        held = {k: by_step[k] for k in ("memory", "searches", "passages")}
         held["disk"] = bench_changes.sizes(config, archive.passages)
         if setup.copies == 1:
             vectors = (config.home / VECTORS).stat().st_size

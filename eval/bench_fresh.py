@@ -34,9 +34,9 @@ def fresh(config: Config, questions: Sequence[str]) -> Json:
         questions: at least one.
 
     Returns:
-        `steps`: seconds by step, in order; `total`: from starting the process to having the
-        answer, the interpreter's own start included; `memory`: bytes after "model", "open",
-        "answer" and "searches"; `searches`: how many.
+        `steps`: seconds by step, in order, "model" and "open" only of several questions; `total`:
+        from starting the process to having the answer, the interpreter's own start included;
+        `memory`: bytes after each step and after "searches"; `searches`: how many.
 
     Raises:
         BenchFailed: the process failed; the text holds the end of what it said.

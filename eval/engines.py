@@ -242,7 +242,7 @@ def _brought(one: Pipeline, two: Pipeline) -> Iterator[int]:
         rows, parts, starts = snapshot.vectors_and_parts([p.id for p in passages])
         counts = np.diff(np.append(starts, len(parts))).tolist()
         batch = Batch(entries, rows, Parts.of(parts, counts))
-        with two.archive.stores.writing(600.0), two.archive.stores.joined():
+        with two.stores.writing(600.0), two.stores.joined():
             for key, article in held.items():
                 document = Document(key, article.text, (), {}, "text", "utf_8", key)
                 two.corpus.put(document, [article], now="")
@@ -263,9 +263,7 @@ def _dense(
     ids = sorted(one.corpus.ids())
     step = max(int(1 / share), 1)
     filters = Filters() if share == 1 else Filters(article_ids=tuple(ids[::step]))
-    scopes = [
-        p.archive.stores.scopes.of(s, filters) for p, s in zip((one, two), snapshots, strict=True)
-    ]
+    scopes = [p.stores.scopes.of(s, filters) for p, s in zip((one, two), snapshots, strict=True)]
     rows = [
         p.id for key in (ids if share == 1 else ids[::step]) for p in one.corpus.passages_of(key)
     ]

@@ -112,7 +112,7 @@ def _round(home: Path, cache: Path, before: int, after: int) -> Json:
             pipeline.archive.catch_up()
             held = set(numbers(pipeline))
             problems = pipeline.store.verify() + pipeline.corpus.check()
-            if pipeline.archive.stores.behind()[1]:
+            if pipeline.stores.behind()[1]:
                 problems.append("articles are not in the index")
         first = min(end for _, end, _ in writer.done if end > promoted)
         return {

@@ -13,10 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from index.encode import Encoder
-from index.tokens import Tokenizer
 from index.types import Batch
 from rag import gone, indexing, readers
-from rag.config import Config
 from rag.errors import ArchiveBusy
 from rag.indexing import Progress
 from rag.intake import Intake, now
@@ -25,7 +23,7 @@ from rag.readers import folders
 from rag.readers.ahead import Ahead
 from rag.readers.reached import Reached
 from rag.scans import Scans
-from rag.stores import opened
+from rag.stores import Stores
 from rag.types import FileReport, Passage
 from rag.unfinished import Run, Unfinished, way
 
@@ -38,37 +36,22 @@ class Archive:
     """One archive. Threads may share one; one at a time writes.
 
     Args:
-        config: where it is.
-        encoder: gives the embedding model; called only when there is something to encode.
-
-    Attributes:
-        corpus: the articles.
-        store: their index.
-        vectors: every vector made so far.
-        reprints: which articles are the same.
+        home: its folder.
+        stores: what it is kept in.
         scans: pictures of scanned pages, and where each line stands on them.
-        tokenizer: cuts texts and questions into words.
-        stores: all of these.
-
-    Raises:
-        HomeUnusable: the home folder cannot be made or written.
+        encoder: gives the embedding model; called only when there is something to encode.
     """
 
-    def __init__(self, config: Config, encoder: Callable[[], Encoder]) -> None:
-        self._home, self._encoder = config.home, encoder
-        self.tokenizer = Tokenizer(config.dictionary, config.cache)
-        self.stores = stores = opened(config, self.tokenizer)
+    def __init__(
+        self, home: Path, stores: Stores, scans: Scans, encoder: Callable[[], Encoder]
+    ) -> None:
+        self._home, self.stores, self.scans, self._encoder = home, stores, scans, encoder
         self.corpus, self.store = stores.corpus, stores.index
         self.vectors, self.reprints = stores.vectors, stores.reprints
-        self.scans = Scans(config.home, self.corpus)
 
     def _writing(self, wait: float = PATIENCE) -> AbstractContextManager[None]:
         """Be the only one who writes to this archive; `wait`: seconds to wait for it."""
         return self.stores.writing(wait)
-
-    def close(self) -> None:
-        """Close what is open."""
-        self.stores.close()
 
     def add(
         self,

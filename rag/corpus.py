@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rag.errors import NotFound
-from rag.readers.extract import PAGED, page_at
+from rag.pagination import PAGED, page_at
 from rag.rows import COLUMNS, article_of_row, conditions, marks, row_of_article
 from rag.seams import Connection, Database
 from rag.sqlite import SqliteFile

@@ -146,7 +146,7 @@ def asked_numbers(analysis: Analysis, folded: str) -> list[Number]:
     kilometres and 21 stops the latter tell "how many stops".
     """
     stated = {value for value, _ in analysis.asserted}
-    counted = _HOW_MANY.search(analysis.folded)
+    nouns = counted(analysis)
     ordinal = "第" in analysis.folded or "排名" in analysis.folded
     found = [
         n
@@ -155,13 +155,16 @@ def asked_numbers(analysis: Analysis, folded: str) -> list[Number]:
         and _has_unit(analysis.unit, n, folded)
         and (ordinal or folded[: n.span.start][-1:] != "第")
     ]
-    if counted is None:
-        return found
-    stems = {word.rstrip("s") for word in counted[1].split() if word not in _AUXILIARY}
-    return [n for n in found if stems & _counted(folded, n)] or found
+    return [n for n in found if nouns & _behind(folded, n)] or found
 
 
-def _counted(folded: str, number: Number) -> set[str]:
+def counted(analysis: Analysis) -> set[str]:
+    """The words of what an English question counts ("how many new trains"), without plural s."""
+    found = _HOW_MANY.search(analysis.folded)
+    return {w.rstrip("s") for w in found[1].split() if w not in _AUXILIARY} if found else set()
+
+
+def _behind(folded: str, number: Number) -> set[str]:
     """The first words behind a number, without a plural's s."""
     words = re.findall(r"[a-z]+", folded[number.span.end : number.span.end + 40])
     return {word.rstrip("s") for word in words[:4]}

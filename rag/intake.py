@@ -19,7 +19,7 @@ from itertools import islice
 from rag import pages
 from rag.corpus import Corpus
 from rag.errors import UnreadableFile
-from rag.readers.extract import PAGED
+from rag.pagination import PAGED
 from rag.scans import Scans
 from rag.types import Article, Document, FileReport
 from rag.unfinished import Counts, Run

@@ -42,6 +42,11 @@ class Models:
         self._guard = threading.RLock()
         self.question = lru_cache(maxsize=QUESTIONS_KEPT)(self._vector)
 
+    @property
+    def loaded(self) -> bool:
+        """Whether the embedding model is there without waiting for it."""
+        return self._encoder is not None
+
     def encoder(self) -> Encoder:
         """The embedding model, loaded when it is first needed."""
         with self._guard:

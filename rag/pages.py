@@ -17,8 +17,8 @@ from rag.kinds import KINDS, kind_of
 from rag.ngrams import load
 from rag.order import in_order, one_article
 from rag.page_report import Explanation, reports
+from rag.pagination import pages_of
 from rag.pieces import without_turn_lines
-from rag.readers.extract import pages_of
 from rag.roles import Line, lines_of
 from rag.types import Article, Document
 from rag.weave import load_weights

@@ -15,13 +15,15 @@ import uuid
 from collections.abc import Generator as Yields
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from index.encode import Encoder
-from index.tokens import fold
+from index.tokens import Tokenizer, fold
 from rag import (
     answer,
     cite,
@@ -30,14 +32,12 @@ from rag import (
     fusion,
     generate,
     indexing,
-    preview,
     reprints,
     rerank,
     retrieve,
     support,
     writing,
 )  # fmt: skip
-from rag.archive import Archive
 from rag.behind import behind
 from rag.config import Config
 from rag.errors import BadQuestion, NotFound, WenjuError
@@ -45,8 +45,10 @@ from rag.indexing import Progress
 from rag.language import language_of
 from rag.models import Models
 from rag.processors import Processors
+from rag.scans import Scans
 from rag.scope import Scope
 from rag.seams import Snapshot
+from rag.stores import opened
 from rag.types import (
     Answer,
     Article,
@@ -56,6 +58,9 @@ from rag.types import (
     Question,
     Turn,
 )
+
+if TYPE_CHECKING:
+    from rag.archive import Archive
 
 logger = logging.getLogger(__name__)
 
@@ -104,22 +109,38 @@ class Pipeline:
         self.config = config
         self.models = Models(config, encoder, generator, reranker)
         self._processors = Processors()
-        self.archive = Archive(config, lambda: behind(self.models.encoder(), self._processors))
         self.encoder, self.generator = self.models.encoder, self.models.generator
-        self.corpus, self.store = self.archive.corpus, self.archive.store
-        self.vectors, self.reprints = self.archive.vectors, self.archive.reprints
-        self.tokenizer = self.archive.tokenizer
-        self._scopes = self.archive.stores.scopes
+        self.tokenizer = Tokenizer(config.dictionary, config.cache)
+        self.stores = stores = opened(config, self.tokenizer)
+        self.corpus, self.store = stores.corpus, stores.index
+        self.vectors, self.reprints = stores.vectors, stores.reprints
+        self.scans = Scans(config.home, self.corpus)
         self._method = method
+
+    @cached_property
+    def archive(self) -> Archive:
+        """How the archive is changed; asking it needs none of the readers of its formats."""
+        from rag.archive import Archive
+
+        def encoder() -> Encoder:
+            return behind(self.encoder(), self._processors)
+
+        return Archive(self.config.home, self.stores, self.scans, encoder)
 
     def snapshot(self) -> Snapshot:
         """The newest generation of the index, also when another process has written it."""
         return self.store.open()
 
+    def _open(self) -> Snapshot:
+        """The newest generation. The first time the model is loaded beside it: both take long."""
+        if not self.models.loaded:
+            self._processors.beside(self.encoder)  # whoever needs it next waits, or fails, there
+        return self.snapshot()
+
     def close(self) -> None:
         """Close the files and end the threads."""
         self._processors.close()
-        self.archive.close()
+        self.stores.close()
 
     # An article's path: see `rag.archive` for the arguments and errors.
 
@@ -145,7 +166,9 @@ class Pipeline:
         self, name: str, data: bytes, kind: str | None = None
     ) -> tuple[FileReport, tuple[Article, ...]]:
         """What `add_upload` would read from a file; nothing is stored."""
-        return preview.preview(name, data, kind)
+        from rag.preview import preview
+
+        return preview(name, data, kind)
 
     def delete(self, article_id: str) -> None:
         """Take an article out of the corpus and the index."""
@@ -174,10 +197,10 @@ class Pipeline:
             BadQuestion: the question is empty or too long.
         """
         text = self.checked(question)
-        snapshot = self.snapshot()
+        snapshot = self._open()
         if not snapshot.size:
             return ()
-        scope = self._scopes.of(snapshot, filters)
+        scope = self.stores.scopes.of(snapshot, filters)
         return self._retrieve(text, snapshot, scope, top_k or self.config.top_k, _Clock())[1]
 
     def ask(
@@ -227,8 +250,8 @@ class Pipeline:
         standalone = converse.standalone(text, history, self._article)
         if writer:
             standalone = writer.stand_alone(text, standalone, history)
-        snapshot = self.snapshot()
-        scope = self._scopes.of(snapshot, filters)
+        snapshot = self._open()
+        scope = self.stores.scopes.of(snapshot, filters)
         evidence: tuple[Evidence, ...] = ()
         shown = top_k or self.config.top_k
         asked = Question(standalone, np.empty(0, np.float32))
@@ -251,7 +274,7 @@ class Pipeline:
         with self._processors:
             words, citations = cite.verify(draft, articles, evidence)
         citations = cite.with_pages(citations, self.corpus.source_page)
-        citations = support.marked(self.archive.scans.marked(citations), written.unproved)
+        citations = support.marked(self.scans.marked(citations), written.unproved)
         clock.lap("cite")
         if not written.streamed:
             yield Event(delta=words)
@@ -310,10 +333,10 @@ class Pipeline:
         self, text: str, snapshot: Snapshot, scope: Scope, top_k: int, clock: _Clock
     ) -> tuple[Question, tuple[Evidence, ...]]:
         """The question with its vector, and its evidence, best first."""
-        indexing.check_model(snapshot, self.encoder())
         tokens = self.tokenizer.query_tokens
         source = retrieve.Source(snapshot, self.corpus, scope, tokens, self.models.centres)
         keywords = self._processors.beside(lambda: retrieve.keywords(text, source, self._method))
+        indexing.check_model(snapshot, self.encoder())
         with self._processors:
             question = Question(text, self.models.question(text))
             clock.lap("encode")

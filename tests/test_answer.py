@@ -180,6 +180,25 @@ def test_articles_that_disagree_on_a_figure_are_both_shown():
     assert {c.article.id for c in citations} == {"x", "y"}
 
 
+def test_english_articles_that_disagree_are_both_shown():
+    early = make_article("x", "Morning", (), (), "The port opened 12 new barge berths in 2023.")
+    late = make_article("y", "Evening", (), (), "In 2023 the port opened 15 new barge berths.")
+    question = "How many new barge berths did the port open in 2023?"
+    drafted, words, citations = ask(question, early, late, language="en")
+    assert drafted.status == "conflicting"
+    assert "12 new barge berths" in words
+    assert "15 new barge berths" in words
+    assert {c.article.id for c in citations} == {"x", "y"}
+
+
+def test_figures_of_two_years_do_not_conflict():
+    early = make_article("x", "Morning", (), (), "The port opened 12 new barge berths in 2022.")
+    late = make_article("y", "Evening", (), (), "In 2023 the port opened 15 new barge berths.")
+    question = "How many new barge berths did the port open in 2023?"
+    drafted, _, _ = ask(question, early, late, language="en")
+    assert drafted.status == "answered"
+
+
 def test_articles_that_agree_do_not_conflict():
     one = make_article("x", "早报", (), (), "全市建成社区食堂120家，方便老人就餐。")
     two = make_article("y", "晚报", (), (), "全市建成社区食堂一百二十家，老人说好。")

@@ -115,7 +115,7 @@ def test_copies_make_a_sound_archive_so_many_times_over(setup):
     assert parts["delete"]["found_after"] == 0
     pipeline = Pipeline(replace(setup.config, home=setup.config.home / "small-24-x3"))
     assert pipeline.corpus.check() == []
-    assert pipeline.archive.store.verify() == []
+    assert pipeline.store.verify() == []
     snapshot = pipeline.snapshot()
     assert snapshot.groups() == pipeline.corpus.ids()
     source = Corpus(setup.config.home / "small-24" / "corpus.sqlite")

@@ -1,5 +1,8 @@
 import json
+import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 
@@ -140,6 +143,28 @@ def test_a_conversation_goes_on(client, keeps):
     )
     assert reply.model_extra["wenju"]["standalone_question"] == "《四大实验室加快布局》的作者是谁？"
     assert "邹霞、吴希" in reply.choices[0].message.content
+
+
+def test_a_chat_front_end_talks_to_it(client, tmp_path):
+    """The program `llm`, set up as its manual says for a server that speaks OpenAI's protocol."""
+    model = {"model_id": "archive", "model_name": "wenju", "api_base": str(client.base_url)}
+    (tmp_path / "extra-openai-models.yaml").write_text(json.dumps([model]), encoding="utf-8")
+
+    def asked(*words):
+        return subprocess.run(
+            [sys.executable, "-m", "llm", "prompt", "-m", "archive", "--key", "any", *words],
+            env=os.environ | {"LLM_USER_PATH": str(tmp_path), "LLM_LOAD_PLUGINS": ""},
+            capture_output=True,
+            encoding="utf-8",
+            stdin=subprocess.DEVNULL,
+            timeout=120,
+            check=True,
+        ).stdout.strip()
+
+    whole = client.chat.completions.create(model="wenju", messages=[user(ASKED)])
+    assert asked(ASKED) == whole.choices[0].message.content
+    assert "邹霞、吴希" in asked("--continue", "这篇文章的作者是谁？")
+    assert asked("--no-stream", ASKED) == whole.choices[0].message.content
 
 
 def test_what_the_archive_does_not_tell(client):

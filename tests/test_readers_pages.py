@@ -14,9 +14,9 @@ from playwright.sync_api import Browser, sync_playwright
 
 from rag import pages
 from rag.errors import UnreadableFile
+from rag.pagination import page_at
 from rag.readers import layout, read_bytes
 from rag.readers.boxes import Box
-from rag.readers.extract import page_at
 from rag.types import Article, Document
 
 SAMPLES = Path(__file__).resolve().parent.parent / "articles"

@@ -61,7 +61,7 @@ def held(pipeline, *documents: Document) -> list[str]:
 
 
 def counts(pipeline) -> tuple[int, int]:
-    with closing(sqlite3.connect(pipeline.archive.scans.path)) as db:
+    with closing(sqlite3.connect(pipeline.scans.path)) as db:
         return tuple(
             db.execute(f"SELECT count(*) FROM {t}").fetchone()[0]  # noqa: S608 our own names
             for t in ("pages", "pictures")
@@ -77,11 +77,11 @@ def test_a_quote_tells_how_sure_its_lines_are(pipeline):
     (name,) = held(pipeline, scanned())
     article = pipeline.corpus.get(name)
     both, last = (p.span for p in article.paragraphs)
-    lines = {span: pipeline.archive.scans.printed(article, span).places for span in (both, last)}
+    lines = {span: pipeline.scans.printed(article, span).places for span in (both, last)}
     assert [place.sure for place in lines[both]] == [0.97, 0.62]
     assert [place.top for place in lines[last]] == [120]
     first = Span(both.start, both.start + 4)
-    assert [p.sure for p in pipeline.archive.scans.printed(article, first).places] == [0.97]
+    assert [p.sure for p in pipeline.scans.printed(article, first).places] == [0.97]
     said = {}
     for question in ("新能源汽车产量达到多少万辆？", "零部件配套率升至多少？"):
         for c in pipeline.ask(question).citations:
@@ -94,26 +94,26 @@ def test_what_is_no_scan_says_nothing_of_one(pipeline, tmp_path):
     path = tmp_path / "a.md"
     path.write_text("---\ntitle: 甲\n---\n\n老旧小区改造先改水电气管网。\n")
     (report,) = pipeline.add([path])
-    assert not pipeline.archive.scans.path.exists()
+    assert not pipeline.scans.path.exists()
     held(pipeline, scanned())
     (cited, *_) = pipeline.ask("老旧小区改造先改什么？").citations
     assert cited.scan is None
     article = pipeline.corpus.get(report.articles[0])
     with pytest.raises(NoScan):
-        cut(pipeline.archive.scans, article, Span(0, 3))
+        cut(pipeline.scans, article, Span(0, 3))
 
 
 def test_the_cut_shows_the_lines_marked(pipeline):
     (name,) = held(pipeline, scanned())
     article = pipeline.corpus.get(name)
     both, last = (p.span for p in article.paragraphs)
-    image = opened(cut(pipeline.archive.scans, article, last))
+    image = opened(cut(pipeline.scans, article, last))
     assert image.size == (180 + 2 * 30, 30 + 2 * 30)
     yellow = image.getpixel((200, 45))  # on the line, beside its letters
     assert yellow[2] < 190 < 230 < yellow[0]
     assert image.getpixel((100, 45))[0] < 60  # its letters stay black
     assert min(image.getpixel((200, 10))) > 240  # what is around it is not marked
-    image = opened(cut(pipeline.archive.scans, article, both))
+    image = opened(cut(pipeline.scans, article, both))
     sure, unsure = image.getpixel((200, 45)), image.getpixel((200, 85))
     assert sure[1] - unsure[1] > 20  # the unsure line in another colour
 
@@ -126,7 +126,7 @@ def test_columns_stand_below_each_other_and_a_large_cut_is_made_smaller(pipeline
     extract = Extract(paragraphs, {"kind": "article"}, "scan", pictures=shown)
     (name,) = held(pipeline, document("wide.png", extract, "0" * 8))
     article = pipeline.corpus.get(name)
-    image = opened(cut(pipeline.archive.scans, article, Span(0, len(article.text))))
+    image = opened(cut(pipeline.scans, article, Span(0, len(article.text))))
     assert image.width <= WIDEST
     assert image.height <= HIGHEST
     scale = image.width / (1500 + 200)  # the right margin; the left one is off the page
@@ -151,11 +151,11 @@ def test_a_file_that_is_no_scan_any_more_loses_its_pictures(pipeline):
 
 def test_what_a_killed_writer_left_is_taken_out(pipeline):
     (name,) = held(pipeline, scanned())
-    pipeline.archive.scans.put(scanned("never-stored.png"))
+    pipeline.scans.put(scanned("never-stored.png"))
     assert counts(pipeline) == (2, 1)
     pipeline.tidy()
     assert counts(pipeline) == (1, 1)
-    assert cut(pipeline.archive.scans, pipeline.corpus.get(name), Span(0, 3))
+    assert cut(pipeline.scans, pipeline.corpus.get(name), Span(0, 3))
 
 
 @pytest.mark.parametrize("scan_first", [True, False])
@@ -172,7 +172,7 @@ def test_places_of_another_file_are_not_taken_for_those_of_the_scan(pipeline, sc
     first, second = (scan, typed) if scan_first else (typed, scan)
     assert held(pipeline, first) == held(pipeline, second)
     (article,) = pipeline.corpus.listing()[0]
-    found = pipeline.archive.scans.printed(article, article.paragraphs[0].span)
+    found = pipeline.scans.printed(article, article.paragraphs[0].span)
     assert (found is not None) == scan_first
 
 
@@ -182,16 +182,16 @@ def moved(span: Span) -> Span:
 
 def test_a_backup_brings_the_scans_along(pipeline, make_pipeline, tmp_path):
     (name,) = held(pipeline, scanned())
-    before = cut(pipeline.archive.scans, pipeline.corpus.get(name), Span(0, 20))
+    before = cut(pipeline.scans, pipeline.corpus.get(name), Span(0, 20))
     backup(pipeline.config.home, tmp_path / "b.tar")
     restore(tmp_path / "b.tar", tmp_path / "other")
     other = make_pipeline(tmp_path / "other")
-    assert cut(other.archive.scans, other.corpus.get(name), Span(0, 20)) == before
+    assert cut(other.scans, other.corpus.get(name), Span(0, 20)) == before
 
 
 def test_damage_is_told_and_harms_no_answer(pipeline):
     (name,) = held(pipeline, scanned())
-    scans = pipeline.archive.scans
+    scans = pipeline.scans
     assert scans.check() == []
     with closing(sqlite3.connect(scans.path, isolation_level=None)) as db:
         db.execute("UPDATE pictures SET data = zeroblob(length(data))")
@@ -242,7 +242,7 @@ def test_the_api_tells_and_shows_scans(pipeline, client):
     assert shown.headers["x-content-type-options"] == "nosniff"
     article = pipeline.corpus.get(name)
     span = Span(cited["start_char"], cited["end_char"])
-    assert shown.content == cut(pipeline.archive.scans, article, span)
+    assert shown.content == cut(pipeline.scans, article, span)
 
 
 def test_the_api_refuses_what_it_cannot_cut(pipeline, client):

@@ -191,7 +191,7 @@ def test_a_stopped_run_keeps_what_is_done_and_the_next_goes_on(make_pipeline, tm
     with pytest.raises(KeyboardInterrupt):
         pipeline.add([path], progress=stop)
     held = pipeline.corpus.stats()["documents"]
-    assert held == 1000
+    assert 1000 <= held < 1300  # more where a slow machine stores by time, too
     before = len(encoder.encoded)
     assert before
     (report,) = pipeline.add([path])

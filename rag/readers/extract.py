@@ -8,19 +8,16 @@ feeds, paragraphs by a blank line, pages by a form feed, so that every place in 
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, field, replace
 from typing import Any
 
 from rag.errors import UnreadableFile
+from rag.pagination import PAGE_BREAK
 from rag.readers.decode import clean
 from rag.readers.lines import as_kind, join, source_line
 from rag.readers.matter import normalise
 from rag.types import BlockKind, Document, Picture, Piece, Place, ScanLine, Span
-
-PAGE_BREAK = "\f"
-PAGED = frozenset({"pdf", "scan"})
-"""The formats that have pages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,23 +196,6 @@ def _pieces(
         piece = as_kind(join([line for line in placed if line]), kind)
         breaks = tuple(p.start for p in piece.parts if p.source.start in begins and p.start)
         yield replace(piece, breaks=breaks)
-
-
-def page_at(text: str, at: int) -> int:
-    """The number, from 1, of the page on which a place of `Document.text` stands."""
-    return text.count(PAGE_BREAK, 0, at) + 1
-
-
-def pages_of(document: Document, pieces: Iterable[int]) -> str | None:
-    """The pages on which some of a document's pieces stand: "3", "3-5"; None without pages."""
-    if document.format not in PAGED:
-        return None
-    places = [part.source for number in pieces for part in document.pieces[number].parts]
-    if not places:
-        return None
-    first = page_at(document.text, min(span.start for span in places))
-    last = page_at(document.text, max(span.end for span in places))
-    return str(first) if first == last else f"{first}-{last}"
 
 
 def _clean(paragraph: Paragraph) -> tuple[list[tuple[str, int]], int]:
