@@ -18,10 +18,11 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as Connection
 
+from api.addresses import LOOPBACK, is_loopback
 from api.keys import Key, KeyStore, Scope
 from api.rates import Rates
 from api.security import ErrorBody
-from api.settings import LOOPBACK, Settings, is_loopback
+from api.settings import Settings
 from rag.errors import BadInput, WenjuError
 
 _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^:\[\]/@\s]+))(?::\d{1,5})?")

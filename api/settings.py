@@ -22,6 +22,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from api import addresses
 from rag.config import Config, ModelServer
 from rag.errors import BadInput
 
@@ -39,20 +40,6 @@ def _split(value: object) -> object:
 
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 """Names in a variable's text, parted by commas or blanks."""
-
-
-LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
-"""The names by which a program on the same machine asks."""
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only programs on this machine can reach a server bound to this address."""
-    if host in LOOPBACK:
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 class SettingsError(BadInput):
@@ -75,6 +62,10 @@ class Settings(BaseSettings):
     store_reads: SecretStr | None = Field(
         None, description="its replicas, which answer questions; else WENJU_STORE does"
     )
+    index: SecretStr | None = Field(
+        None, description="Milvus database of the index, in place of the home or WENJU_STORE"
+    )
+    index_token: SecretStr = Field(SecretStr(""), description="what that server asks for")
     model: str | None = Field(
         None, description="hub id or folder of another sentence-transformers model"
     )
@@ -161,19 +152,17 @@ class Settings(BaseSettings):
     @field_validator("llm_base_url")
     @classmethod
     def _is_an_address(cls, value: str | None) -> str | None:
-        if value is not None and not value.startswith(("http://", "https://")):
-            raise ValueError("an address begins with http:// or https://")
-        if value is not None and "@" in urlsplit(value).netloc:
-            raise ValueError("the key goes into WENJU_LLM_API_KEY, not into the address")
-        return value
+        return value if value is None else addresses.model_server(value)
 
     @field_validator("store", "store_reads")
     @classmethod
     def _is_a_database(cls, value: SecretStr | None) -> SecretStr | None:
-        text = value.get_secret_value() if value else ""
-        if text and not text.startswith(("postgresql://", "postgres://")):
-            raise ValueError("an address begins with postgresql://")
-        return value if text else None
+        return value if value and addresses.database(value.get_secret_value()) else None
+
+    @field_validator("index")
+    @classmethod
+    def _is_an_index(cls, value: SecretStr | None) -> SecretStr | None:
+        return value if value and addresses.index(value.get_secret_value()) else None
 
     @field_validator("trusted_proxies")
     @classmethod
@@ -186,12 +175,7 @@ class Settings(BaseSettings):
     @classmethod
     def _are_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for origin in value:
-            parts = urlsplit(origin)
-            if origin != f"{parts.scheme}://{parts.netloc}" or parts.scheme not in (
-                "http",
-                "https",
-            ):
-                raise ValueError(f"{origin!r} is no origin, as https://desk.example.org is")
+            addresses.origin(origin)
         return value
 
     @model_validator(mode="after")
@@ -200,6 +184,8 @@ class Settings(BaseSettings):
             raise ValueError("WENJU_LLM_BASE_URL and WENJU_LLM_MODEL go together")
         if self.store_reads and not self.store:
             raise ValueError("WENJU_STORE_READS goes with WENJU_STORE")
+        if self.index_token.get_secret_value() and not self.index:
+            raise ValueError("WENJU_INDEX_TOKEN goes with WENJU_INDEX")
         if self.llm_reply * 2 > self.llm_context:
             raise ValueError("WENJU_LLM_REPLY may be half of WENJU_LLM_CONTEXT at most")
         return self
@@ -207,7 +193,7 @@ class Settings(BaseSettings):
     @property
     def keys_asked(self) -> bool:
         """Whether requests need an API key."""
-        return self.require_keys or not is_loopback(self.host)
+        return self.require_keys or not addresses.is_loopback(self.host)
 
     @property
     def rate_of_address(self) -> int:
@@ -239,9 +225,10 @@ class Settings(BaseSettings):
 
     @property
     def secrets(self) -> list[str]:
-        """Texts that may be written nowhere: the language model's key, databases' passwords."""
+        """Texts that may be written nowhere: servers' keys and tokens, databases' passwords."""
         urls = (value.get_secret_value() for value in (self.store, self.store_reads) if value)
-        found = [self.llm_api_key.get_secret_value(), *(urlsplit(url).password for url in urls)]
+        keys = (key.get_secret_value() for key in (self.llm_api_key, self.index_token))
+        found = [*keys, *(urlsplit(url).password for url in urls)]
         return [text for text in found if text]
 
     def config(self) -> Config:
@@ -258,6 +245,8 @@ class Settings(BaseSettings):
             generator=self._generator(),
             store=self.store.get_secret_value() if self.store else None,
             store_reads=self.store_reads.get_secret_value() if self.store_reads else None,
+            index=self.index.get_secret_value() if self.index else None,
+            index_token=self.index_token.get_secret_value(),
         )
 
     def _generator(self) -> ModelServer | None:
@@ -292,6 +281,6 @@ def load(**options: Any) -> Settings:  # noqa: ANN401 each option has its field'
         if not first["loc"]:  # of several settings together: their values may hold a key
             raise SettingsError(f"{first['msg'].removeprefix('Value error, ')}.") from error
         name = PREFIX + str(first["loc"][0]).upper()
-        secret = "LLM" in name or "STORE" in name  # it may hold a key
+        secret = any(part in name for part in ("LLM", "STORE", "INDEX"))  # it may hold a key
         what = " this" if secret else f" {first['input']!r}"
         raise SettingsError(f"{name} cannot be{what}: {first['msg']}.") from error

@@ -18,6 +18,7 @@ commit would have to count the whole collection again. At 202,401 passages that 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import log
@@ -27,6 +28,8 @@ from numpy.typing import NDArray
 
 from index.columns import Columns
 from index.strings import keys_of
+from index.tokens import Tokenizer
+from index.types import Entry
 
 # Chosen on these very sets, with tokens that still held pairs with stop words.
 # Recall at rank 1 of XQuAD zh, CMRC and DRCD (1,000 questions each, 3,000 news passages put among
@@ -44,6 +47,19 @@ CONTEXT = 1.0
 
 # From one posting in so many rows on, adding up over all rows is quicker than sorting postings.
 _DENSE = 50
+
+
+Counts = dict[str, float]
+"""The distinct tokens of a row, and how often each stands in it, fields weighed."""
+
+
+def counted(entry: Entry, tokenizer: Tokenizer) -> Counts:
+    """A row's tokens, for engines that hold a row by itself."""
+    found: Counts = {}
+    for text, weight in ((entry.text, 1.0), (entry.title, TITLE), (entry.context, CONTEXT)):
+        for token, times in Counter(tokenizer.tokens(text) if text else ()).items():
+            found[token] = found.get(token, 0.0) + weight * times
+    return found
 
 
 @dataclass(frozen=True, slots=True)

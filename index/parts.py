@@ -9,7 +9,7 @@ large segments have, it is off by .00001 at most.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -106,3 +106,28 @@ def lengths(rows: NDArray[np.float32]) -> NDArray[np.float32]:
         np.sqrt(np.einsum("ij,ij->i", rows, rows)), np.float32(1)
     )
     return found
+
+
+def laid_out(
+    ids: Sequence[str], dim: int, held: Mapping[str, tuple[NDArray[np.float32], NDArray[np.int8]]]
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]:
+    """What `Snapshot.vectors_and_parts` gives, from a server's rows.
+
+    Args:
+        ids: of the rows, in the order that is wanted.
+        dim: the vectors' width.
+        held: each row's vector, (dim,), and its parts, (m, dim). One that is there no more,
+            deleted since it was found, has zeros, which are near nothing.
+    """
+    own = np.zeros((len(ids), dim), np.float32)
+    parts: list[NDArray[np.float32]] = []
+    counts = np.ones(len(ids), np.int64)
+    for place, key in enumerate(ids):
+        parts.append(own[place : place + 1])
+        if key in held:
+            own[place], codes = held[key]
+            if len(codes):
+                parts[-1] = restored(codes)
+        counts[place] = len(parts[-1])
+    together = np.concatenate(parts) if parts else own
+    return own, together, np.cumsum(counts) - counts

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index import pg_lexical
+from index.asked import Totals
 from index.lexical import Term
-from index.parts import restored
+from index.parts import laid_out
 from index.pg import Postgres
 from index.pg_groups import Chosen, Where
 from index.tokens import Tokenizer
@@ -49,7 +50,7 @@ class PgSnapshot:
         """Made by `PgStore.open`."""
         self._server, self._tokenizer, self._few = server, tokenizer, exactly
         self.generation, self.model, self.indexed_by, self.dim, self.size, total, self.ann = state
-        self._totals = pg_lexical.Totals(self.size, total)
+        self._totals = Totals(self.size, total)
 
     def groups(self) -> frozenset[str]:
         """The groups that have a live row."""
@@ -130,20 +131,14 @@ class PgSnapshot:
                 db.execute("SELECT id, exact FROM entries WHERE id = ANY(%s)", [list(ids)],
                            binary=True).fetchall()
             )  # fmt: skip
-        own = np.zeros((len(ids), self.dim), np.float32)
-        parts: list[NDArray[np.float32]] = []
-        counts = np.ones(len(ids), np.int64)
-        for place, key in enumerate(ids):
-            data = held.get(key)
-            if data is not None:
-                own[place] = np.frombuffer(data, "<f4", self.dim)
-                codes = np.frombuffer(data, "i1", offset=4 * self.dim).reshape(-1, self.dim)
-                counts[place] = max(len(codes), 1)
-                parts.append(restored(codes) if len(codes) else own[place : place + 1])
-            else:
-                parts.append(own[place : place + 1])
-        together = np.concatenate(parts) if parts else own
-        return own, together, np.cumsum(counts) - counts
+        rows = {
+            key: (
+                np.frombuffer(data, "<f4", self.dim),
+                np.frombuffer(data, "i1", offset=4 * self.dim).reshape(-1, self.dim),
+            )
+            for key, data in held.items()
+        }
+        return laid_out(ids, self.dim, rows)
 
     def known(self, tokens: Iterable[str]) -> frozenset[str]:
         """Those of some tokens that stand in a row."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -11,19 +10,16 @@ import numpy as np
 
 from index.changes import checked
 from index.errors import ModelMismatch, TokenizerMismatch
-from index.lexical import CONTEXT, K1, TITLE, B
+from index.lexical import K1, B, Counts, counted
 from index.parts import Parts
 from index.pg import Postgres
 from index.pg_schema import SPARSE_DIM, STEPS
 from index.pg_snapshot import EXACTLY, PgSnapshot
 from index.tokens import Tokenizer
-from index.types import Batch, Entry
+from index.types import Batch
 
 _MOST_WEIGHTS = 16_000  # pgvector's limit of a sparse vector
 _STATE = "SELECT generation, model, tokenizer, dim, live, total, ann FROM state"
-
-Counts = dict[str, float]
-"""The distinct tokens of a row, and how often each stands in it, fields weighed."""
 
 
 class PgStore:
@@ -69,7 +65,7 @@ class PgStore:
             ValueError: ids that occur twice or are live already, or vectors of another shape.
         """
         rows = add if add is not None and add.entries else None
-        counted = [self._counted(entry) for entry in rows.entries] if rows else []
+        found = [counted(entry, self._tokenizer) for entry in rows.entries] if rows else []
         with self._server.transaction() as db:
             (state,) = db.execute(_STATE).fetchall()
             generation, held, tokenizer, dim = state[:4]
@@ -81,7 +77,7 @@ class PgStore:
                 db.execute("DELETE FROM entries WHERE grp = ANY(%s)", [list(remove_groups)])
             if rows:
                 dim = checked(rows, dim)
-                self._insert(db, rows, counted)
+                self._insert(db, rows, found)
             db.execute(
                 "UPDATE state SET generation = generation + 1,"
                 " model = %s, tokenizer = %s, dim = %s",
@@ -108,7 +104,9 @@ class PgStore:
             dim = 0
             for batch in batches:
                 dim = checked(batch, dim)
-                self._insert(db, batch, [self._counted(entry) for entry in batch.entries])
+                self._insert(
+                    db, batch, [counted(entry, self._tokenizer) for entry in batch.entries]
+                )
             db.execute(
                 "UPDATE state SET model = %s, tokenizer = %s, dim = %s",
                 [model, self._tokenizer.fingerprint, dim],
@@ -172,15 +170,7 @@ class PgStore:
             problems.append(f"{wrong} words are counted wrongly")
         return problems
 
-    def _counted(self, entry: Entry) -> Counts:
-        """A row's tokens."""
-        found: Counter[str] = Counter()
-        for text, weight in ((entry.text, 1.0), (entry.title, TITLE), (entry.context, CONTEXT)):
-            for token, times in Counter(self._tokenizer.tokens(text) if text else ()).items():
-                found[token] += weight * times  # type: ignore[assignment]  # weights need not be whole
-        return dict(found)
-
-    def _insert(self, db: Any, batch: Batch, counted: Sequence[Counts]) -> None:  # noqa: ANN401 psycopg's connection
+    def _insert(self, db: Any, batch: Batch, found: Sequence[Counts]) -> None:  # noqa: ANN401 psycopg's connection
         """Put rows in.
 
         Raises:
@@ -190,12 +180,12 @@ class PgStore:
         there = db.execute("SELECT id FROM entries WHERE id = ANY(%s) LIMIT 1", [ids]).fetchone()
         if there:
             raise ValueError(f"the id {there[0]} is in the index already")
-        numbers = _numbers(db, {token for counts in counted for token in counts})
+        numbers = _numbers(db, {token for counts in found for token in counts})
         live, total = db.execute("SELECT live, total FROM state").fetchall()[0]
-        lengths = [sum(counts.values()) for counts in counted]
+        lengths = [sum(counts.values()) for counts in found]
         mean = (total + sum(lengths)) / (live + len(lengths)) or 1.0
         with db.cursor().copy("COPY entries FROM STDIN") as copy:
-            for row in _rows(batch, counted, lengths, numbers, mean):
+            for row in _rows(batch, found, lengths, numbers, mean):
                 copy.write_row(row)
 
 
@@ -214,7 +204,7 @@ def _numbers(db: Any, tokens: set[str]) -> dict[str, int]:  # noqa: ANN401 psyco
 
 def _rows(
     batch: Batch,
-    counted: Sequence[Counts],
+    found: Sequence[Counts],
     lengths: Sequence[float],
     numbers: dict[str, int],
     mean: float,
@@ -222,7 +212,7 @@ def _rows(
     """The columns of `entries`."""
     parts = batch.parts or Parts.none(len(batch.entries), batch.vectors.shape[1])
     starts = np.concatenate([[0], parts.ends[:-1]]) if len(parts) else parts.ends
-    for place, (entry, counts) in enumerate(zip(batch.entries, counted, strict=True)):
+    for place, (entry, counts) in enumerate(zip(batch.entries, found, strict=True)):
         tokens = sorted((numbers[token], tf) for token, tf in counts.items())
         norm = K1 * (1 - B) + K1 * B * lengths[place] / mean
         weights = {token: tf / (tf + norm) for token, tf in tokens}

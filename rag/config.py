@@ -44,6 +44,9 @@ class Config:
         store: address of a PostgreSQL database that holds corpus and index in place of the home;
             never shown, as it may hold a password. None: they are in the home.
         store_reads: address of its replicas, which answer questions; None: `store` does.
+        index: address of a Milvus database that holds the index ("milvus:http://HOST:PORT/NAME"),
+            wherever the corpus is; None: it stands beside the corpus.
+        index_token: what that server asks for; never shown. "" where it asks for none.
     """
 
     home: Path
@@ -57,3 +60,5 @@ class Config:
     generator: ModelServer | None = None
     store: str | None = field(default=None, repr=False)
     store_reads: str | None = field(default=None, repr=False)
+    index: str | None = None
+    index_token: str = field(default="", repr=False)

@@ -125,7 +125,11 @@ def stores(url: str, reads: str | None, tokenizer: Tokenizer) -> Stores:
     Raises:
         EngineUnusable: psycopg is not installed, or the address cannot be read.
     """
-    server = Postgres(url, reads)
+    return stores_in(Postgres(url, reads), tokenizer)
+
+
+def stores_in(server: Postgres, tokenizer: Tokenizer) -> Stores:
+    """As `stores`, for a database that more is to be kept in."""
     index = PgStore(server, tokenizer)
     server.needs("corpus", STEPS)
     corpus = Corpus(Tables(server))

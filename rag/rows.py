@@ -125,10 +125,10 @@ def conditions(filters: Filters) -> tuple[str, list[object]]:
     if filters.as_of:
         # Only what had surely been published: of "2024-05" that can be said from 31 May on.
         where.append("published || substr('-12-31', 1 + length(published) - 4) <= ?")
-        values.append(_last_day(filters.as_of))
+        values.append(last_day(filters.as_of))
     return " AND ".join(where), values
 
 
-def _last_day(date: str) -> str:
+def last_day(date: str) -> str:
     """The last day that a date may mean, with 31 days a month: "2024-05-31" for "2024-05"."""
     return date + "-12-31"[len(date) - 4 :]

@@ -62,14 +62,22 @@ def opened(config: Config, tokenizer: Tokenizer) -> Stores:
 
     Raises:
         HomeUnusable: the home folder cannot be made or written.
-        EngineUnusable: psycopg is not installed, or the address cannot be read.
+        EngineUnusable: what its address needs is not installed, or it cannot be read.
     """
     try:
         config.home.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise HomeUnusable(config.home, error.strerror or str(error)) from error
+    if config.index:
+        from rag import milvus  # it is made of what stands here
+
+        if config.store:
+            return milvus.beside_postgres(
+                config.store, config.store_reads, config.index, config.index_token, tokenizer
+            )
+        return milvus.beside_files(config.home, config.index, config.index_token, tokenizer)
     if config.store:
-        from rag import pg  # it is made of what stands here
+        from rag import pg
 
         return pg.stores(config.store, config.store_reads, tokenizer)
     return embedded(config.home, tokenizer)

@@ -26,6 +26,8 @@ from in_engines import (
     vectors_of,
 )
 
+from eval import milvus_server
+from eval.milvus_server import MilvusServer
 from eval.pg_server import PgServer, running
 from index.errors import ArchiveBusy, ModelMismatch, TokenizerMismatch
 from index.tokens import Tokenizer
@@ -42,14 +44,42 @@ def server() -> Iterator[PgServer]:
         yield server
 
 
-@pytest.fixture(params=["embedded", "postgres"])
+@pytest.fixture(scope="module")
+def milvus() -> Iterator[MilvusServer]:
+    with milvus_server.running() as server:
+        yield server
+
+
+BOTH = (
+    "nothing_is_found_where_nothing_is",
+    "what_was_deleted_counts_nowhere",
+    "an_article_put_again_is_the_new_one",
+    "a_rebuild_takes_the_place_of_all",
+    "another_process_sees_what_was_written",
+    "filters_let_through_what_they_say",
+)
+"""Asked of an index in Milvus beside a corpus in PostgreSQL too: what concerns both at once."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "engine" in metafunc.fixturenames:
+        names = ["embedded", "postgres", "milvus"]
+        if metafunc.function.__name__.removeprefix("test_") in BOTH:
+            names.append("postgres+milvus")
+        metafunc.parametrize("engine", names, indirect=True)
+
+
+@pytest.fixture
 def engine(request: pytest.FixtureRequest, tmp_path: Path, cache: Path) -> Iterator[Any]:
     """Opens one archive as often as it is called, each time as another process would."""
-    store = None
-    if request.param == "postgres":
+    store = index = None
+    if "postgres" in request.param:
         server: PgServer = request.getfixturevalue("server")
         store = database(server)
-    config = Config(home=tmp_path / "home", cache=cache, store=store)
+    if "milvus" in request.param:
+        lite: MilvusServer = request.getfixturevalue("milvus")
+        index = lite.database()
+    config = Config(home=tmp_path / "home", cache=cache, store=store, index=index)
     made: list[Stores] = []
 
     def again(tokenizer: Tokenizer = TOKENIZER) -> Stores:

@@ -103,3 +103,27 @@ def test_a_database_is_named_and_its_password_never_shown(monkeypatch):
     monkeypatch.setenv("WENJU_STORE_READS", url)
     with pytest.raises(SettingsError, match="goes with WENJU_STORE"):
         load()
+
+
+def test_an_index_is_named_and_its_token_never_shown(monkeypatch):
+    monkeypatch.setenv("WENJU_INDEX_TOKEN", "root:Milvus-secret")
+    with pytest.raises(SettingsError, match="goes with WENJU_INDEX"):
+        load()
+    monkeypatch.setenv("WENJU_INDEX", "milvus:https://m1:19530/news")
+    settings = load()
+    config = settings.config()
+    assert (config.index, config.index_token) == (
+        "milvus:https://m1:19530/news",
+        "root:Milvus-secret",
+    )
+    assert settings.secrets == ["root:Milvus-secret"]
+    for shown in (repr(settings), str(settings), repr(config)):
+        assert "Milvus-secret" not in shown
+    for wrong in ("http://m1:19530", "milvus:m1:19530", "milvus:http://m1/a/b", "milvus:http:///a"):
+        monkeypatch.setenv("WENJU_INDEX", wrong)
+        with pytest.raises(SettingsError, match=r"WENJU_INDEX.*milvus:http://HOST"):
+            load()
+    monkeypatch.setenv("WENJU_INDEX", "milvus:http://root:hidden@m1:19530")
+    with pytest.raises(SettingsError, match="WENJU_INDEX_TOKEN") as raised:
+        load()
+    assert "hidden" not in str(raised.value)
