@@ -54,7 +54,7 @@ eval-keep:
 	@cp $(EVAL_HOME)/samples.json $(SCORES)
 
 # PARTS="kills faults" runs only these; the figures of the others stay.
-PARTS ?= kills faults damage soak
+PARTS ?= kills faults damage adding soak
 FUZZ_SECONDS ?= 600
 torture: $(STAMP)
 	$(BIN)/python -m eval torture $(PARTS) --out eval/results/torture.json

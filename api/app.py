@@ -80,6 +80,8 @@ _STATUS: list[tuple[type[WenjuError], int, str]] = [
     (EngineUnusable, 503, "engine_unusable"),
 ]
 _LOOKS = 4  # threads of what only looks something up, beside those of questions and of writes
+_BUSY = 5
+"""Seconds after which to try again what found another writer at work, for whom it has waited."""
 _HTTP_CODES = {
     404: "not_found",
     405: "method_not_allowed",
@@ -200,7 +202,10 @@ def _handle_errors(app: FastAPI) -> None:
         status, code = classify(error)
         if status >= 500 and not isinstance(error, (Overloaded, Ending)):
             logger.error("request failed", exc_info=error)
-        headers = {"Retry-After": str(error.seconds)} if isinstance(error, Overloaded) else {}
+        wait = error.seconds if isinstance(error, Overloaded) else None
+        if isinstance(error, ArchiveBusy):
+            wait = _BUSY
+        headers = {"Retry-After": str(wait)} if wait else {}
         return JSONResponse(error_body(request, code, str(error)), status, headers)
 
     def invalid(request: Request, error: Exception) -> Response:

@@ -12,13 +12,14 @@ from starlette.datastructures import UploadFile
 
 from api import reports, schemas
 from api.audit import changed
+from api.faults import ERRORS
 from api.routes import Shared
 from api.schemas import FilterBody, Json
 from rag.cuts import cut
 from rag.errors import BadInput
 from rag.types import Span
 
-router = APIRouter(responses=schemas.ERRORS)
+router = APIRouter(responses=ERRORS)
 
 Chosen = Annotated[tuple[Annotated[str, Query(max_length=500)], ...], Query(max_length=50)]
 Date = Annotated[str | None, Query(pattern=schemas.DATE)]

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import select
+import uuid
+from http import HTTPStatus
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -19,7 +22,7 @@ _LOOK_AGAIN = 1.0  # seconds
 
 
 class Connection(H11Protocol):
-    """uvicorn's, with both of its timers in order.
+    """uvicorn's, with both timers in order, and its own errors in the shape of all others.
 
     When the event loop is busy, the timer that closes an idle connection runs after requests have
     come that were not read yet: closing then loses them without an answer (64 of 107 in a trial
@@ -32,6 +35,7 @@ class Connection(H11Protocol):
 
     head_seconds = HEAD_SECONDS
     _head: asyncio.TimerHandle | None = None
+    _begun = False  # a request's head has come in part
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         """A client has connected."""
@@ -46,6 +50,7 @@ class Connection(H11Protocol):
     def data_received(self, data: bytes) -> None:
         """Some of a request has come."""
         super().data_received(data)
+        self._begun = self.conn.their_state is h11.IDLE
         if self.conn.their_state is not h11.IDLE:
             self._stop_waiting()
         elif self._head is None and self.timeout_keep_alive_task is None:
@@ -79,5 +84,32 @@ class Connection(H11Protocol):
 
     def _too_slow(self) -> None:
         self._head = None
-        if not self.transport.is_closing():
+        if self.transport.is_closing():
+            return
+        if self._begun:
+            self._refuse(408, "too_slow", "The request did not come; send it at once.")
+        else:  # a browser may have connected ahead, and take this for its next request's answer
             self.transport.close()
+
+    def send_400_response(self, msg: str) -> None:
+        """What came is no HTTP."""
+        self._refuse(400, "bad_request", msg)
+
+    def _refuse(self, status: int, code: str, message: str) -> None:
+        """Answer what never got as far as the application, and close the connection."""
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):  # else another answer is under way
+            name = uuid.uuid4().hex
+            facts = {"code": code, "message": message, "request_id": name}
+            body = json.dumps({"error": facts}).encode()
+            headers = {
+                "Content-Type": "application/json",
+                "Content-Length": str(len(body)),
+                "Connection": "close",
+                "X-Content-Type-Options": "nosniff",
+                "X-Request-ID": name,
+            }
+            phrase = HTTPStatus(status).phrase.encode()
+            head = h11.Response(status_code=status, headers=list(headers.items()), reason=phrase)
+            for event in (head, h11.Data(data=body), h11.EndOfMessage()):
+                self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()

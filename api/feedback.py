@@ -8,10 +8,11 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Request
 
 from api import schemas
+from api.faults import ERRORS
 from api.routes import Shared
 from api.schemas import FeedbackBody, Json
 
-router = APIRouter(responses=schemas.ERRORS, tags=["feedback"])
+router = APIRouter(responses=ERRORS, tags=["feedback"])
 
 
 @router.post("/v1/feedback")

@@ -18,6 +18,7 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from api import schemas
+from api.faults import documented, shape
 from api.logs import request_id
 from api.routes import Shared, sent
 from api.schemas import Json
@@ -28,26 +29,10 @@ from rag.prompts import count_tokens
 from rag.sentences import split_sentences
 from rag.types import Answer, Article, Citation, Turn
 
-_ERROR = {
-    "type": "object",
-    "required": ["error"],
-    "properties": {
-        "error": {
-            "type": "object",
-            "required": ["message", "type", "param", "code"],
-            "properties": {
-                "message": {"type": "string"},
-                "type": {"type": "string"},
-                "param": {"type": "null"},
-                "code": {"type": "string"},
-            },
-        }
-    },
-}
-ERRORS: dict[int | str, Json] = {
-    code: {"description": "Why not", "content": {"application/json": {"schema": _ERROR}}}
-    for code in schemas.ERRORS
-}
+_STRING = {"type": "string"}
+ERRORS = documented(
+    shape({"message": _STRING, "type": _STRING, "param": {"type": "null"}, "code": _STRING})
+)
 """What these routes may answer instead, for the API's docs."""
 
 router = APIRouter(tags=["openai"], responses=ERRORS)

@@ -18,6 +18,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from api import schemas
 from api.admission import Gate
+from api.faults import ERRORS
 from api.logs import request_id
 from api.observe import Observer
 from api.ready import Readiness
@@ -31,7 +32,7 @@ from rag.feedback import FeedbackStore
 from rag.pipeline import Event, Pipeline
 
 logger = logging.getLogger(__name__)
-router = APIRouter(responses=schemas.ERRORS)
+router = APIRouter(responses=ERRORS)
 
 
 @dataclass(frozen=True, slots=True)

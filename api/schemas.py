@@ -93,26 +93,6 @@ class AskBody(SearchBody):
     language: Literal["zh", "en"] | None = None
 
 
-class ErrorFacts(BaseModel):
-    """What went wrong."""
-
-    code: str
-    message: str
-    request_id: str
-
-
-class ErrorBody(BaseModel):
-    """The one shape of every error."""
-
-    error: ErrorFacts
-
-
-ERRORS: dict[int | str, Json] = {
-    code: {"model": ErrorBody} for code in (400, 401, 403, 404, 409, 413, 422, 429, 500, 503)
-}
-"""What every route may answer instead, for the API's docs."""
-
-
 class FeedbackBody(_Strict):
     """POST /v1/feedback: what a reader thinks of one answer."""
 

@@ -121,7 +121,8 @@ class Guard:
             with anyio.move_on_after(None if whole else self._patience):
                 message = await receive()
             if message is None:
-                raise HTTPException(408, "The body did not come; send it at once.")
+                why = "The body did not come; send it at once."
+                raise HTTPException(408, why, {"Connection": "close"})  # the rest may come any time
             if message["type"] == "http.request":
                 seen += len(message.get("body", b""))
                 whole = not message.get("more_body", False)

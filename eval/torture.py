@@ -18,7 +18,7 @@ from typing import Any
 
 import platformdirs
 
-from eval import torture_damage, torture_kills, torture_load, torture_soak
+from eval import torture_adding, torture_damage, torture_kills, torture_load, torture_soak
 from eval.bench_measure import machine
 from eval.run import commit, write
 from rag import __version__
@@ -28,7 +28,7 @@ Json = dict[str, Any]
 KILLS = 200
 """Kills of the long form."""
 
-PARTS = ("kills", "faults", "damage", "load", "soak")
+PARTS = ("kills", "faults", "damage", "load", "adding", "soak")
 """In the order in which they are run."""
 
 
@@ -47,6 +47,7 @@ class Setup:
         seed: of what is left to chance.
         minutes: of the soak, at most.
         server: of the soak, in place of `wenju serve`; it is given the home and the cache.
+        added: articles that are added while others ask.
     """
 
     kills: int = KILLS
@@ -59,6 +60,7 @@ class Setup:
     seed: int = 1
     minutes: int = 600
     server: tuple[str, ...] = ()
+    added: int = 1000
 
 
 def run(setup: Setup, parts: Sequence[str], out: Path | None, say: Callable[[str], None]) -> Json:
@@ -101,6 +103,9 @@ def _measured(name: str, setup: Setup, folder: Path) -> Json:
     if name == "load":
         load = torture_load.Load(twice=setup.seconds, five_times=setup.seconds // 5)
         return torture_load.load(folder, setup.cache, setup.articles, _questions(), load)
+    if name == "adding":
+        how = torture_adding.Adding(articles=setup.added)
+        return torture_adding.adding(folder, setup.cache, setup.articles, _questions(), how)
     if name == "soak":
         command = (*setup.server, str(folder / "home"), str(setup.cache)) if setup.server else ()
         found = torture_soak.soak(

@@ -13,8 +13,6 @@ import re
 import shutil
 import subprocess
 import sys
-import threading
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -24,7 +22,6 @@ from typing import Any
 
 from eval.bench_fresh import environment
 from eval.errors import BenchFailed
-from eval.torture_archive import name_of, text_of
 from rag.config import Config
 from rag.pipeline import Pipeline
 
@@ -35,19 +32,15 @@ _ADDRESS = re.compile(r"http://\S+")
 _CLIENTS = 8
 _BOUND = 3000
 """Milliseconds that 19 of 20 accepted requests may take: WENJU_DEADLINE and their own time."""
-_MOST_TIMES = 2
-"""What adding may do to the time that 19 of 20 requests take."""
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """How long each part takes, in seconds; `articles`: added while questions are answered."""
+    """How long each part takes, in seconds."""
 
     capacity: int = 20
     twice: int = 300
     five_times: int = 60
-    adding: int = 60
-    articles: int = 1000
 
 
 class Served:
@@ -102,7 +95,7 @@ def served(config: Config, log: Path, command: Sequence[str] = ()) -> Iterator[S
 
 
 def load(folder: Path, cache: Path, articles: Path, questions: Sequence[str], setup: Load) -> Json:
-    """Offer twice and five times what the server does, then questions while articles are added.
+    """Offer twice and five times what the server does.
 
     Args:
         folder: an empty folder.
@@ -137,8 +130,6 @@ def load(folder: Path, cache: Path, articles: Path, questions: Sequence[str], se
             found[name] = _offered(server, asked, times * capacity, seconds, long=True)
             found["memory"][name] = server.memory()
         found["before"], found["after"] = before, _offered(server, asked, 0.3 * capacity, 15)
-        if setup.articles:
-            found["adding"] = _adding(server, asked, 0.3 * capacity, setup)
         found["memory"]["end"] = server.memory()
         errors = (folder / "server.log").read_text(encoding="utf-8").count('"level": "error"')
     found["errors_logged"] = errors
@@ -207,40 +198,6 @@ def _capacity(server: Served, asked: Path, seconds: int) -> float:
     return float(metrics["answered"]["values"]["rate"])
 
 
-def _adding(server: Served, asked: Path, rate: float, setup: Load) -> Json:
-    """The same questions, a few, without and while articles are added."""
-    import httpx2
-
-    alone = _offered(server, asked, rate, setup.adding)
-    added: list[int] = []
-    stop = threading.Event()
-
-    def add() -> None:
-        with httpx2.Client(base_url=server.address, timeout=600) as client:
-            for number in range(1, setup.articles + 1):
-                if stop.is_set():
-                    return
-                body = {"name": name_of(number), "text": text_of(number)}
-                if client.post("/v1/articles", json=body).status_code == httpx2.codes.OK:
-                    added.append(number)
-
-    writer = threading.Thread(target=add)
-    started = time.perf_counter()
-    writer.start()
-    beside = _offered(server, asked, rate, setup.adding)
-    stop.set()
-    writer.join()
-    seconds = time.perf_counter() - started
-    ratio = beside["accepted_ms"]["p(95)"] / alone["accepted_ms"]["p(95)"]
-    return {
-        "alone": alone,
-        "beside": beside,
-        "articles": len(added),
-        "seconds": round(seconds, 1),
-        "p95_ratio": round(ratio, 2),
-    }
-
-
 def _problems(found: Json, setup: Load) -> list[str]:
     """What must not be."""
     wrong: list[str] = []
@@ -251,8 +208,6 @@ def _problems(found: Json, setup: Load) -> list[str]:
         took = found[name]["accepted_ms"].get("p(95)", 0)
         if took > _BOUND:
             wrong.append(f"{name}: of those accepted one in twenty took {took} ms or more")
-    if found.get("adding", {}).get("p95_ratio", 0) > _MOST_TIMES:
-        wrong.append(f"adding articles made answers {found['adding']['p95_ratio']} times as slow")
     if found["errors_logged"]:
         wrong.append(f"{found['errors_logged']} errors in the log")
     grown = found["memory"]["five_times"] / found["memory"]["twice"]

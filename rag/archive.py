@@ -27,9 +27,10 @@ from rag.stores import Stores
 from rag.types import FileReport, Passage
 from rag.unfinished import Run, Unfinished, way
 
-PATIENCE, LONG_PATIENCE = 2.0, 600.0
+PATIENCE, LONG_PATIENCE = 5.0, 600.0
 """Seconds to wait for another writer: for a person, and for work that nobody waits for. A merge
-holds the lock for some milliseconds only, which must not make an addition fail."""
+holds the lock for some milliseconds only, a second where the disk is busy, which must not make an
+addition fail."""
 
 
 class Archive:
@@ -40,18 +41,22 @@ class Archive:
         stores: what it is kept in.
         scans: pictures of scanned pages, and where each line stands on them.
         encoder: gives the embedding model; called only when there is something to encode.
+
+    Attributes:
+        patience: seconds that what a person asked for waits for another writer.
     """
 
     def __init__(
         self, home: Path, stores: Stores, scans: Scans, encoder: Callable[[], Encoder]
     ) -> None:
         self._home, self.stores, self.scans, self._encoder = home, stores, scans, encoder
+        self.patience = PATIENCE
         self.corpus, self.store = stores.corpus, stores.index
         self.vectors, self.reprints = stores.vectors, stores.reprints
 
-    def _writing(self, wait: float = PATIENCE) -> AbstractContextManager[None]:
+    def _writing(self, wait: float | None = None) -> AbstractContextManager[None]:
         """Be the only one who writes to this archive; `wait`: seconds to wait for it."""
-        return self.stores.writing(wait)
+        return self.stores.writing(self.patience if wait is None else wait)
 
     def add(
         self,

@@ -1,8 +1,9 @@
 """Encoding what is added behind the questions that are asked meanwhile.
 
 An article's passages and sentences take a processor for seconds, a question's vector for some
-milliseconds. So what is added is encoded a few texts at a time, each time when no question is at
-work or after a short wait, by threads to which the system gives what others leave.
+milliseconds. So what is added is encoded a few texts at a time, and a single one at a time, on one
+thread, while questions come; each time when no question is at work or after a short wait, by
+threads to which the system gives what others leave.
 """
 
 from __future__ import annotations
@@ -25,6 +26,10 @@ _AT_ONCE = 8
 
 _PATIENCE = 0.2
 """Seconds to give way each time: questions that never end slow adding down and do not stop it."""
+
+_LATELY = 3.0
+"""Seconds after a question in which the next one is expected. It then finds one thread at work on
+one text, of some 20 ms, and not as many as there are processors on several."""
 
 _NICE = 10
 """About a tenth of a processor where others want all of it. Only encoding gets so little: it does
@@ -58,12 +63,14 @@ class Behind:
         """As the encoder's, later."""
         rows = np.empty((len(texts), self.dim), dtype=np.float32)
         with ThreadPoolExecutor(1, "behind", initializer=_low) as pool:
-            for start in range(0, len(texts), _AT_ONCE):
-                some = texts[start : start + _AT_ONCE]
+            done = 0
+            while done < len(texts):
                 self._processors.give_way(_PATIENCE)
-                rows[start : start + len(some)] = pool.submit(
+                some = texts[done : done + (1 if self._processors.busy(_LATELY) else _AT_ONCE)]
+                rows[done : done + len(some)] = pool.submit(
                     self._encoder.encode_passages, some
                 ).result()
+                done += len(some)
                 if progress is not None:
                     progress(len(some))
         return rows

@@ -6,8 +6,10 @@ second became 45 when the others waited.
 
 from __future__ import annotations
 
+import math
 import os
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
@@ -24,6 +26,7 @@ class Processors:
         count = len(os.sched_getaffinity(0))
         self._free = threading.BoundedSemaphore(count)
         self._asked = 0
+        self._last = -math.inf
         self._quiet = threading.Condition()
         self._pool = ThreadPoolExecutor(count, thread_name_prefix="beside")
 
@@ -45,6 +48,7 @@ class Processors:
     def _count(self, more: int) -> None:
         with self._quiet:
             self._asked += more
+            self._last = time.monotonic()
             if not self._asked:
                 self._quiet.notify_all()
 
@@ -52,6 +56,11 @@ class Processors:
         """Wait until nobody has a turn or waits for one, but no longer than so many seconds."""
         with self._quiet:
             self._quiet.wait_for(lambda: not self._asked, seconds)
+
+    def busy(self, seconds: float) -> bool:
+        """Whether somebody had a turn, or waited for one, in the last so many seconds."""
+        with self._quiet:
+            return self._asked > 0 or time.monotonic() - self._last < seconds
 
     def beside(self, work: Callable[[], _T]) -> Callable[[], _T]:
         """Do something at the same time, where a processor has nothing else to do.

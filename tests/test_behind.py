@@ -51,19 +51,32 @@ def test_it_works_in_small_parts_at_a_low_priority_and_lowers_nobody_elses() -> 
     processors.close()
 
 
+def test_while_questions_come_it_works_at_one_text_at_a_time() -> None:
+    processors, encoder = Processors(), Told()
+    assert not processors.busy(1000)
+    with processors:
+        assert processors.busy(0)
+    assert processors.busy(1000)
+    assert not processors.busy(0)
+    Behind(encoder, processors).encode_passages(TEXTS)
+    assert [size for size, _, _ in encoder.calls[:5]] == [1] * 5
+    assert sum(size for size, _, _ in encoder.calls) == len(TEXTS)
+    processors.close()
+
+
 def test_it_waits_for_questions_at_work_and_not_for_ever() -> None:
     processors, encoder = Processors(), Told()
     behind = Behind(encoder, processors)
     done = threading.Event()
 
     def add() -> None:
-        behind.encode_passages(TEXTS)
+        behind.encode_passages(TEXTS[:4])
         done.set()
 
     processors.__enter__()
     writer = threading.Thread(target=add)
     writer.start()
-    assert not done.wait(0.1)  # the first of three parts may begin after 0.2 seconds
+    assert not done.wait(0.1)  # the first text may be encoded after 0.2 seconds
     processors.__exit__(None, None, None)
     assert done.wait(20)
     writer.join()

@@ -25,7 +25,7 @@ def body(_request, code, message):
     return {"error": {"code": code, "message": message, "request_id": ""}}
 
 
-async def sent(app, method: str, path: str, receive=None):
+async def sent(app, method: str, path: str, receive=None, host: str = "127.0.0.1"):
     """The status, headers and body of an answer."""
     said = []
 
@@ -35,8 +35,8 @@ async def sent(app, method: str, path: str, receive=None):
     async def send(message):
         said.append(message)
 
-    scope = {"type": "http", "method": method, "path": path, "headers": [], "state": {},
-             "query_string": b"", "http_version": "1.1"}  # fmt: skip
+    scope = {"type": "http", "method": method, "path": path, "state": {}, "query_string": b"",
+             "http_version": "1.1", "headers": [(b"host", host.encode())]}  # fmt: skip
     await app(scope, receive or nothing, send)
     headers = {k.decode(): v.decode() for k, v in said[0]["headers"]}
     return said[0]["status"], headers, b"".join(m.get("body", b"") for m in said[1:])
@@ -99,7 +99,8 @@ def test_a_body_that_does_not_come_is_not_waited_for():
         left = [b"{", b"}"]
         assert (await sent(app, "POST", "/v1/ask", lambda: slow(left)))[0] == 200
         more, left = True, [b"{"]
-        assert (await sent(app, "POST", "/v1/ask", lambda: slow(left)))[0] == 408
+        status, headers, _ = await sent(app, "POST", "/v1/ask", lambda: slow(left))
+        assert (status, headers["connection"]) == (408, "close")
 
     more = False
     anyio.run(main)
@@ -168,9 +169,14 @@ def test_a_request_that_never_becomes_whole_is_not_waited_for():
             await reader.readuntil(b"ok")
             writer.write(b"GET / HTTP/1.1\r\n")  # and this one never ends
             begun.append((reader, writer))
+            said = []
             for reader, writer in begun:
-                assert await reader.read() == b""
+                said.append(await reader.read())
                 writer.close()
+            assert said[0] == b""  # nothing had been sent, nothing is said
+            for one in said[1:]:
+                assert one.startswith(b"HTTP/1.1 408 ")
+                assert json.loads(one.partition(b"\r\n\r\n")[2])["error"]["code"] == "too_slow"
             await asyncio.sleep(0.05)
             assert not server.server_state.connections
 
