@@ -20,13 +20,9 @@ from api.ready import Readiness
 from api.settings import Settings
 from rag.errors import BadInput, WenjuError
 from rag.pipeline import Pipeline
+from rag.processors import SWITCH_SECONDS
 
 logger = logging.getLogger(__name__)
-
-SWITCH_SECONDS = 0.0005
-"""How long a thread may keep the interpreter from others. A search lets go of it some hundred times
-to compute, and waits so long to get it back where another is at work: with Python's 5 ms two
-clients together got no more searches done than one, with this 1.6 times as many."""
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -7,6 +7,7 @@ turns, or one after the other, in the same run.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
@@ -23,6 +24,7 @@ from eval.run import FORMAT, Json, commit, write
 from index.encode import Encoder, load_encoder
 from rag import __version__
 from rag.pipeline import Pipeline
+from rag.processors import SWITCH_SECONDS
 
 PARTS = ("encode", "lexical", "dense", "search", "http", "build", "open", "memory", "add", "delete")
 """In the order in which they are measured."""
@@ -33,7 +35,7 @@ LEXICAL_PASSAGES = 20_000
 _SEARCHES = 200
 """Searches after which a process's memory is read."""
 
-_STARTS = 3
+_STARTS = 2
 """Processes that are started; the quickest counts, as others use the machine."""
 
 
@@ -53,6 +55,7 @@ def run(
         BenchFailed: a part could not be measured.
         BadSet: the news cannot be read, or are too few.
     """
+    sys.setswitchinterval(SWITCH_SECONDS)  # as the server does
     count = chosen(setup)
     encoder = encoder or load_encoder(
         setup.config.model, cache_dir=setup.config.cache, threads=setup.config.threads
@@ -64,7 +67,7 @@ def run(
     try:
         if not archive.passages:
             raise BenchFailed(f"The {count} first lines of {setup.news} hold no text to search.")
-        deck = Deck(pipeline.corpus, setup.given, 8 * setup.asked + 2 * _SEARCHES, setup.seed)
+        deck = Deck(pipeline.corpus, setup.given, 10 * setup.asked + 2 * _SEARCHES, setup.seed)
         report = _head(setup, archive, deck)
         for name, measure in _parts(setup, archive, count, encoder, pipeline, deck).items():
             if not parts & set(name.split("+")):

@@ -6,6 +6,7 @@ asked less, and the percentiles of the busy measurements say nothing about an ov
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -64,14 +65,24 @@ def search(pipeline: Pipeline, deck: Deck, asked: int, clients: int, lines: Line
 
 
 def http(config: Config, deck: Deck, asked: int, clients: int, lines: Lines) -> Json:
-    """The same searches of the real server; arguments as for `search`."""
+    """The same searches of the real server; arguments as for `search`.
+
+    Returns:
+        `alone` and `busy` of one process, `several` of as many as there are processors, with the
+        same clients.
+    """
+    processes = len(os.sched_getaffinity(0))
     with served(config) as address:
         lines.say("http: one client")
         over(address, deck.deal(_WARM), 1)
         alone = over(address, deck.deal(asked), 1)
         lines.say(f"http: {clients} clients")
         busy = over(address, deck.deal(2 * asked), clients)
-    return {"clients": clients, "alone": alone, "busy": busy}
+    with served(config, processes) as address:
+        lines.say(f"http: {clients} clients, {processes} processes")
+        over(address, deck.deal(_WARM), clients)  # each process has its own caches
+        several = over(address, deck.deal(2 * asked), clients) | {"processes": processes}
+    return {"clients": clients, "alone": alone, "busy": busy, "several": several}
 
 
 def _one(ask: Callable[[str], object], question: str) -> Timing:
@@ -106,13 +117,15 @@ def together(ask: Callable[[str], object], questions: Sequence[str], clients: in
 
 
 @contextmanager
-def served(config: Config) -> Iterator[str]:
-    """The real server in a process of its own; its address.
+def served(config: Config, processes: int = 1) -> Iterator[str]:
+    """The real server in a process of its own, or several; its address.
 
     Raises:
         BenchFailed: it ended before it served; the text holds the end of what it said.
     """
     command = [sys.executable, "-m", "api.cli", "serve", "--port", "0", "--home", str(config.home)]
+    if processes > 1:
+        command += ["--workers", str(processes)]
     if config.dictionary:
         command += ["--dict", str(config.dictionary)]
     with tempfile.TemporaryFile("w+", encoding="utf-8") as log:

@@ -146,6 +146,9 @@ def _http(part: Json) -> Iterator[Row]:
     yield Row("search over HTTP: ms p50, p95", f"{alone['p50']:.1f}, {alone['p95']:.1f}")
     yield from _busy("search over HTTP", part["clients"], part["busy"])
     failed = alone["failed"] + part["busy"]["failed"]
+    if several := part.get("several"):
+        failed += several["failed"]
+        yield from _busy(f"HTTP, {several['processes']} processes", part["clients"], several)
     yield Row("search over HTTP: failed", str(failed), aim="0")
 
 

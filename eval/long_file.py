@@ -2,7 +2,7 @@
 
     python -m eval.long_file FOLDER [--gigabytes 2 --keep --out eval/results/formats.json]
 
-FOLDER gets the file (JSON Lines, made here of sentences that differ) and the archive; both are
+FOLDER gets the file (JSON Lines, made here, no two records the same) and the archive; both are
 removed at the end, but the file stays with `--keep`, and one that is there is used. The records
 are read, put together and stored; nothing is encoded or indexed, whose memory `python -m eval
 bench` measures. The reading process is killed (-9) once half of the file is read, and another one
@@ -21,6 +21,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ _PLACES = "江心渡口 柳湾码头 东山水库 北站广场 石桥镇 南湖�
 _SUBJECTS = "候船厅 灌溉渠 老粮仓 步行桥 图书室 观测站 停车场 水文站".split()
 _DONE = "完成改建 重新开放 通过验收 停用检修 增设照明 接入管网 扩大规模 交付使用".split()
 _PARAGRAPHS, _SENTENCES = 12, 9
+_STOCK = 50_000  # sentences that records are put together of
 _STEPS = 20  # places at which memory is looked at
 _MB = 1_000_000
 
@@ -43,9 +45,10 @@ class Seen:
     rss_mb: float
 
 
-def record(number: int) -> str:
-    """A record of some ten kilobytes; always the same one for a number."""
-    chance = random.Random(number)  # noqa: S311 no secret
+@cache
+def _stock() -> tuple[str, ...]:
+    """Sentences; always the same."""
+    chance = random.Random(0)  # noqa: S311 no secret
 
     def sentence() -> str:
         place, subject, done = (chance.choice(words) for words in (_PLACES, _SUBJECTS, _DONE))
@@ -54,7 +57,13 @@ def record(number: int) -> str:
             f"{chance.randint(1, 28)}日{done}，投入{chance.randint(10, 99_999)}元。"
         )
 
-    paragraphs = ["".join(sentence() for _ in range(_SENTENCES)) for _ in range(_PARAGRAPHS)]
+    return tuple(sentence() for _ in range(_STOCK))
+
+
+def record(number: int) -> str:
+    """A record of some ten kilobytes; always the same one for a number."""
+    chance = random.Random(number)  # noqa: S311 no secret
+    paragraphs = ["".join(chance.choices(_stock(), k=_SENTENCES)) for _ in range(_PARAGRAPHS)]
     article = {"title": f"第{number}号简报", "date": "2024-05-20", "paragraphs": paragraphs}
     return json.dumps(article, ensure_ascii=False) + "\n"
 

@@ -17,6 +17,11 @@ from typing import TypeVar
 
 _T = TypeVar("_T")
 
+SWITCH_SECONDS = 0.0005
+"""How long a thread may keep the interpreter from others. A search lets go of it some hundred times
+to compute, and waits so long to get it back where another is at work: with Python's 5 ms two
+clients together got no more searches done than one, with this 1.6 times as many."""
+
 
 class Processors:
     """A turn is had by `with processors:`. Threads share one."""

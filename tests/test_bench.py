@@ -362,14 +362,14 @@ def test_the_parts_that_start_processes(setup, tmp_path):
         capture_output=True,
         text=True,
         encoding="utf-8",
-        timeout=250,
+        timeout=280,
         check=False,
     )
     assert done.returncode == 0, done.stderr
     parts = json.loads(out.read_text(encoding="utf-8"))["parts"]
     assert sorted(parts) == ["http", "memory", "open"]
     assert parts["http"]["busy"]["n"] == 8
-    assert parts["http"]["alone"]["failed"] == parts["http"]["busy"]["failed"] == 0
+    assert [parts["http"][k]["failed"] for k in ("alone", "busy", "several")] == [0, 0, 0]
     assert list(parts["open"]["steps"]) == ["import", "model", "open", "answer"]
     assert parts["memory"]["passages"] == 8
     held = parts["memory"]["memory"]
