@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import tempfile
@@ -25,10 +26,12 @@ from eval.bench_vectors import Counted
 from eval.documents import document_of
 from eval.errors import BenchFailed
 from eval.run import Json
+from index.changes import FAN_IN
 from index.encode import Encoder
 from index.lock import WriterLock
 from index.types import Hit
 from rag.config import Config
+from rag.indexing import batches
 from rag.pipeline import Pipeline
 from rag.stores import LOCK
 from rag.types import Article
@@ -121,10 +124,8 @@ def change(setup: Setup, archive: Archive, count: int, encoder: Encoder) -> Json
     more = held_back(setup, count)
     with tempfile.TemporaryDirectory(dir=setup.config.home, prefix="change-") as folder:
         home = Path(folder) / "archive"
-        # Without the vectors, so that what is added has to be encoded, whatever was before.
         setup.lines.say("add: copying the archive")
-        kept_out = shutil.ignore_patterns(f"{VECTORS}*")
-        shutil.copytree(archive.config.home, home, ignore=kept_out)
+        copied(archive.config.home, home)
         config = replace(archive.config, home=home)
         counted = Counted(encoder)
         pipeline, reader = Pipeline(config, counted), Pipeline(config, encoder)
@@ -133,7 +134,9 @@ def change(setup: Setup, archive: Archive, count: int, encoder: Encoder) -> Json
             setup.lines.say(f"add: {len(more)} articles")
             added = _add(pipeline, reader, counted, more, Path(folder))
             setup.lines.say("delete")
-            return {"add": added, "delete": _delete(pipeline, reader, setup.seed)}
+            deleted = _delete(pipeline, reader, setup.seed)
+            setup.lines.say("merge")
+            return {"add": added | _merged(pipeline, added.pop("names")), "delete": deleted}
         finally:
             pipeline.close()
             reader.close()
@@ -159,6 +162,7 @@ def _add(
     found = sum(_among(snapshot.lexical(q, 10), key) for key, q in asked.items())
     rest = Timing(whole.wall - counted.spent.wall, whole.cpu - counted.spent.cpu)
     return {
+        "names": names,
         "articles": len(names),
         "passages": snapshot.size - before,
         "encoded": counted.texts,
@@ -170,6 +174,47 @@ def _add(
         "asked": len(asked),
         "found": found,
     }
+
+
+def copied(home: Path, target: Path) -> None:
+    """Another archive of the same content that may be changed, without the vectors.
+
+    Without them what is added has to be encoded, whatever was before. Segments of the index are
+    never written to again, so the other archive has the same files; the rest is copied.
+    """
+
+    def place(source: str, copy: str) -> str:
+        if Path(source).parent.name.startswith("seg-"):
+            os.link(source, copy)
+            return copy
+        return str(shutil.copy2(source, copy))
+
+    kept_out = shutil.ignore_patterns(f"{VECTORS}*")
+    shutil.copytree(home, target, ignore=kept_out, copy_function=place)
+
+
+def _merged(pipeline: Pipeline, names: Sequence[str]) -> Json:
+    """What it takes to merge small segments beside the large ones.
+
+    The articles that were added are put into as many segments of their own as are merged at once;
+    their vectors are there.
+    """
+    for number in range(FAN_IN):
+        some = names[number::FAN_IN]
+        found = batches(some, pipeline.corpus, pipeline.encoder(), pipeline.vectors)
+        for passages, batch in found:
+            pipeline.corpus.put_passages(passages)
+            model = pipeline.encoder().fingerprint
+            pipeline.store.commit(batch, remove_groups=some, model=model)
+    before = pipeline.snapshot().stats()
+    with timed() as taken:
+        done = pipeline.tidy()
+    after = pipeline.snapshot().stats()
+    return {
+        "merge": taken.json() | {
+            "done": done, "segments": [before["segments"], after["segments"]],
+        }
+    }  # fmt: skip
 
 
 def _among(hits: Sequence[Hit], article: str) -> bool:

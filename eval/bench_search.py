@@ -26,6 +26,7 @@ from eval.bench_measure import Lines, spread
 from eval.bench_questions import Deck
 from eval.errors import BenchFailed
 from eval.run import Json
+from index.snapshot import Snapshot, View
 from rag.config import Config
 from rag.pipeline import Pipeline
 
@@ -187,14 +188,20 @@ def dense(pipeline: Pipeline, questions: Sequence[str], real: set[str], lines: L
     import faiss
 
     snapshot = pipeline.snapshot()
+    if not isinstance(snapshot, Snapshot):
+        raise BenchFailed("Only the embedded index tells all of its vectors.")
     lines.say("dense: reading the vectors")
-    articles = sorted(pipeline.corpus.ids())
-    passages = [p for key in articles for p in pipeline.corpus.passages_of(key)]
+    held = [
+        (view.segment.columns.ids[row].decode(), view.segment.columns.groups[group].decode())
+        for view in snapshot.views
+        for row, group in _living(view)
+    ]
     exact = faiss.IndexFlatIP(pipeline.encoder().dim)
-    for start in range(0, len(passages), _AT_ONCE):
-        exact.add(snapshot.vectors_and_parts([p.id for p in passages[start : start + _AT_ONCE]])[0])
-    rows = np.flatnonzero([p.article_id in real for p in passages])
-    groups = None if len(rows) == len(passages) else real
+    for start in range(0, len(held), _AT_ONCE):
+        exact.add(snapshot.vectors([key for key, _ in held[start : start + _AT_ONCE]]))
+        lines.step("dense: vectors", min(start + _AT_ONCE, len(held)), len(held))
+    rows = np.flatnonzero([article in real for _, article in held])
+    groups = None if len(rows) == len(held) else real
     chosen = faiss.SearchParameters()
     chosen.sel = faiss.IDSelectorBatch(rows)
     faiss.omp_set_num_threads(1)
@@ -205,21 +212,29 @@ def dense(pipeline: Pipeline, questions: Sequence[str], real: set[str], lines: L
             hits = snapshot.dense(vector, DEPTH)
         timings["wenju"].append(timing)
         with timed() as timing:
-            exact.search(vector[None], DEPTH)
+            best, _ = exact.search(vector[None], DEPTH)
         timings["faiss_flat"].append(timing)
         if len(rows):
-            hits = hits if groups is None else snapshot.dense(vector, DEPTH, groups)
-            best, _ = exact.search(vector[None], min(DEPTH, len(rows)), params=chosen)
-            shares.append(recall([hit.score for hit in hits], best[0]))
+            if groups is not None:
+                hits = snapshot.dense(vector, DEPTH, groups)
+                best, _ = exact.search(vector[None], min(DEPTH, len(rows)), params=chosen)
+            shares.append(recall([hit.score for hit in hits], best[0][: len(rows)]))
     segments: Any = snapshot.stats()["dense"]
     return {
-        "rows": len(passages),
+        "rows": len(held),
         "kind": ", ".join(dict.fromkeys(facts["kind"] for facts in segments)),
         "segments": segments,
         "recall_rows": len(rows),
         "recall@10": round(float(np.mean(shares)), 5) if shares else None,
         **{name: spread(taken) for name, taken in timings.items()},
     }
+
+
+def _living(view: View) -> Iterator[tuple[int, int]]:
+    """The live rows of a segment, and the place of each one's article."""
+    places = view.segment.columns.rows["group"]
+    alive = np.arange(len(places)) if view.live is None else np.flatnonzero(view.live)
+    return zip(alive.tolist(), places[alive].tolist(), strict=True)
 
 
 def recall(found: Sequence[float], exact: NDArray[np.float32]) -> float:

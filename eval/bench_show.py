@@ -121,7 +121,8 @@ def _dense(part: Json) -> Iterator[Row]:
         a, b = ours[key], peer[key]
         yield Row(f"{label}: ms {key}", f"{a:.2f}", f"{b:.2f} FAISS Flat", _times(b, a))
     if part["recall@10"] is not None:
-        label = f"recall@10 among {part['recall_rows']:,} real vectors"
+        some = "all" if part["recall_rows"] == part["rows"] else "real"
+        label = f"recall@10 among {part['recall_rows']:,} vectors ({some})"
         yield Row(label, f"{part['recall@10']:.4f}", "1 exact", "", ".99")
 
 
@@ -195,6 +196,9 @@ def _add(part: Json) -> Iterator[Row]:
     yield Row(f"{label} beyond their encoding", f"{part['rest']['wall_s']:.1f}", aim="5")
     yield Row("  of it processor time", f"{part['rest']['cpu_s']:.1f}")
     yield Row("  in the index, of so many", f"{part['searchable']} of {part['articles']}")
+    if merge := part.get("merge"):
+        before, after = (len(some) for some in merge["segments"])
+        yield Row(f"merge, from {before} segments to {after}: s", f"{merge['wall_s']:.1f}")
 
 
 def _delete(part: Json) -> Iterator[Row]:

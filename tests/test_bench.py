@@ -100,6 +100,7 @@ def test_every_part_within_this_process_says_what_it_found(setup, tmp_path, caps
     assert {p.name for p in setup.config.home.iterdir()} == {"small-24", VECTORS}
     bench_show.show(report)
     shown = capsys.readouterr().out
+    assert "merge, from" in shown
     assert "rank_bm25" in shown
     assert "24 articles" in shown
 
@@ -113,6 +114,10 @@ def test_copies_make_a_sound_archive_so_many_times_over(setup):
     assert (parts["dense"]["rows"], parts["dense"]["recall@10"]) == (72, 1.0)
     assert parts["add"]["searchable"] == 6
     assert parts["delete"]["found_after"] == 0
+    merge = parts["add"]["merge"]
+    before, after = merge["segments"]
+    assert merge["done"]
+    assert len(after) < len(before)
     pipeline = Pipeline(replace(setup.config, home=setup.config.home / "small-24-x3"))
     assert pipeline.corpus.check() == []
     assert pipeline.store.verify() == []
