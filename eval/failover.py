@@ -12,10 +12,11 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from eval.hashed import Hashed
 from eval.metrics import percentile
 from eval.pg_server import PgServer, replicated
 from eval.run import Json
-from eval.torture_archive import Hashed, name_of, numbers, text_of
+from eval.torture_archive import name_of, numbers, text_of
 from rag.config import Config
 from rag.errors import ArchiveBusy, EngineLost
 from rag.pipeline import Pipeline

@@ -7,17 +7,13 @@ tests are about what is kept, not about what is understood.
 
 from __future__ import annotations
 
-import hashlib
 import random
-import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
+from eval.hashed import Hashed
 from rag.config import Config
 from rag.errors import WenjuError
 from rag.pipeline import Pipeline
@@ -25,44 +21,10 @@ from rag.pipeline import Pipeline
 KINDS = ("add", "delete", "merge", "rebuild")
 """The ways in which an archive changes."""
 
-_WORDS = re.compile(r"[a-z0-9]+|[\u3400-\u9fff]")
 _SUBJECTS = ("大桥", "水库", "实验室", "港口", "学校", "医院", "粮库", "电站")
 _WORDS_SAID = ("投资", "完成", "计划", "施工", "标段", "验收", "居民", "道路", "照明", "绿化",
                "检修", "桥面", "机组", "泵房", "仓容", "床位", "课桌", "码头", "航道", "吊装",
                "混凝土", "监测", "培训", "补助", "招标", "竣工", "隧洞", "闸门")  # fmt: skip
-
-
-class Hashed:
-    """An `index.encode.Encoder` of words hashed onto axes: quick, and equal in every process."""
-
-    fingerprint = "torture-hashed-32"
-    name = "hashed words (torture tests only)"
-    dim = 32
-    max_tokens = 500
-
-    def encode_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Rows of length 1, float32, (n, dim)."""
-        return self.encode_passages(texts)
-
-    def encode_passages(
-        self, texts: Sequence[str], progress: Callable[[int], None] | None = None
-    ) -> NDArray[np.float32]:
-        """Rows of length 1, float32, (n, dim); `progress` gets the number just done."""
-        rows = np.zeros((len(texts), self.dim), np.float32)
-        for row, text in zip(rows, texts, strict=True):
-            for word in _WORDS.findall(text.lower()):
-                digest = hashlib.blake2b(word.encode(), digest_size=2).digest()
-                row[digest[0] % self.dim] += 1.0 if digest[1] & 1 else -1.0
-            if not row.any():
-                row[0] = 1.0
-            row /= np.linalg.norm(row)
-        if progress is not None and len(texts):
-            progress(len(texts))
-        return rows
-
-    def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """One a Latin word and a Chinese character."""
-        return [len(_WORDS.findall(text.lower())) for text in texts]
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from eval.torture_archive import Hashed
+from eval.hashed import Hashed
 from index.spread import LOCAL, RayEncoder
 from rag.config import Config
 from rag.pipeline import Pipeline
@@ -25,6 +25,7 @@ class Noted(Hashed):
     """Takes its time, and says so."""
 
     def __init__(self, calls: str) -> None:
+        super().__init__()
         self.calls = calls
 
     def encode_passages(self, texts, progress=None):

@@ -9,7 +9,6 @@ import gc
 import io
 import json
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -20,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import httpx2
 import wenju_fake  # noqa: F401 the stand-in for the model
+from serving import serving
 
 from api import cli
 from eval.torture_archive import Expected, name_of, problems, question_of, text_of
@@ -33,7 +33,7 @@ class Scene:
 
     def __init__(self, folder: Path, cache: Path) -> None:
         self.folder, self.cache, self.home = folder, cache, folder / "home"
-        self.sources = cache.parent / "sources"
+        self.sources = folder.parent / "sources"
         self.sources.mkdir(exist_ok=True)
         os.environ["WENJU_CACHE"] = str(cache)
         self.address = ""
@@ -90,22 +90,9 @@ class Scene:
 
     @contextlib.contextmanager
     def serving(self) -> Iterator[None]:
-        command = [sys.executable, str(Path(__file__).parent / "wenju_fake.py"), "serve"]
-        with (self.cache.parent / "server.log").open("a") as log:
-            process = subprocess.Popen(
-                [*command, "--port", "0", "--home", str(self.home)],
-                stdout=subprocess.PIPE, stderr=log, text=True,
-            )  # fmt: skip
-            try:
-                line = ""
-                while "Open http" not in line:
-                    line = process.stdout.readline()
-                    assert line, (self.cache.parent / "server.log").read_text()[-2000:]
-                self.address = re.search(r"http://\S+", line)[0]
-                yield
-            finally:
-                process.kill()
-                process.communicate()
+        log = self.folder.parent / "server.log"  # this disk has room
+        with serving(self.home, self.cache, log) as (self.address, _):
+            yield
 
     def kept(self, *numbers: int) -> list[str]:
         """What is wrong in the end; the first may be gone, as its deletion may have been begun."""

@@ -3,11 +3,11 @@
 import json
 import stat
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from fakes import HashingEncoder
+from serving import WENJU
 from starlette.testclient import TestClient
 
 from api.app import create_app
@@ -16,8 +16,6 @@ from api.settings import load
 from rag.errors import NotFound
 from rag.pipeline import Pipeline
 from rag.types import FileReport
-
-SCRIPT = Path(__file__).parent / "wenju_fake.py"
 
 
 def lines(home: Path) -> list[dict]:
@@ -35,7 +33,7 @@ def test_the_command_line_and_the_server_leave_a_line_of_each_write(
 
     def wenju(*arguments: str, fails: bool = False) -> str:
         done = subprocess.run(
-            [sys.executable, SCRIPT, *arguments, "--home", home], capture_output=True, text=True,
+            [*WENJU, *arguments, "--home", home], capture_output=True, text=True,
             env={"PATH": "/usr/bin:/bin", "WENJU_CACHE": str(cache), "LOGNAME": "desk"},
             check=False,
         )  # fmt: skip

@@ -7,7 +7,7 @@ import threading
 import numpy as np
 import pytest
 
-from eval.torture_archive import Hashed
+from eval.hashed import Hashed
 from rag.behind import Behind
 from rag.processors import Processors
 
@@ -18,6 +18,7 @@ class Told(Hashed):
     """Says on which threads it worked, and with what priority."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.calls: list[tuple[int, int, int]] = []
 
     def encode_passages(self, texts, progress=None):
@@ -32,8 +33,8 @@ def test_vectors_are_the_encoders_and_progress_adds_up() -> None:
     rows = behind.encode_passages(TEXTS, told.append)
     assert np.array_equal(rows, Hashed().encode_passages(TEXTS))
     assert sum(told) == len(TEXTS)
-    assert behind.encode_passages([]).shape == (0, Hashed.dim)
-    assert behind.fingerprint == Hashed.fingerprint
+    assert behind.encode_passages([]).shape == (0, Hashed().dim)
+    assert behind.fingerprint == Hashed().fingerprint
     assert behind.count_tokens(["a b"]) == [2]
     assert np.array_equal(behind.encode_queries(TEXTS), Hashed().encode_queries(TEXTS))
     processors.close()

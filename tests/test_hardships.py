@@ -24,11 +24,10 @@ from rag.pipeline import Pipeline
 SCRIPT = Path(__file__).parent / "hardships.py"
 
 
-def played(scene: str, tmp_path: Path, within: list[str]) -> dict:
+def played(scene: str, tmp_path: Path, cache: Path, within: list[str]) -> dict:
     """What came of a scene, in a process of its own kind."""
-    folder, cache = tmp_path / "disk", tmp_path / "cache"
+    folder = tmp_path / "disk"
     folder.mkdir()
-    cache.mkdir()
     tried = subprocess.run([*within, "true"], capture_output=True, text=True, check=False)
     if tried.returncode:
         pytest.skip(f"{within[0]} is not allowed here: {tried.stderr.strip()}")
@@ -71,21 +70,23 @@ def judge(found: dict, advice: str) -> None:
     assert found["problems"] == []
 
 
-def test_on_a_full_disk_answers_go_on_and_nothing_is_lost(tmp_path: Path) -> None:
-    judge(played("full", tmp_path, namespace()), "room")
+def test_on_a_full_disk_answers_go_on_and_nothing_is_lost(tmp_path: Path, cache: Path) -> None:
+    judge(played("full", tmp_path, cache, namespace()), "room")
 
 
-def test_on_a_disk_that_can_only_be_read_answers_are_given(tmp_path: Path) -> None:
-    judge(played("read_only", tmp_path, namespace()), "mount it for writing")
+def test_on_a_disk_that_can_only_be_read_answers_are_given(tmp_path: Path, cache: Path) -> None:
+    judge(played("read_only", tmp_path, cache, namespace()), "mount it for writing")
 
 
-def test_a_right_that_is_lost_is_named_and_used_again_when_it_is_back(tmp_path: Path) -> None:
+def test_a_right_that_is_lost_is_named_and_used_again_when_it_is_back(
+    tmp_path: Path, cache: Path
+) -> None:
     within = ["env"]
     if os.geteuid() == 0:  # root may write everything, unless that is taken away
         if not shutil.which("setpriv"):
             pytest.skip("setpriv is not installed; root may write everything")
         within = ["setpriv", "--bounding-set=-dac_override,-dac_read_search,-fowner"]
-    judge(played("permission", tmp_path, within), "give this user the right to write")
+    judge(played("permission", tmp_path, cache, within), "give this user the right to write")
 
 
 def article(number: int) -> dict[str, str]:

@@ -14,8 +14,9 @@ import pytest
 from in_engines import database
 from serving import serving
 
+from eval.hashed import Hashed
 from eval.pg_server import PgServer, running
-from eval.torture_archive import Hashed, change, numbers, question_of, text_of
+from eval.torture_archive import change, numbers, question_of, text_of
 from rag.config import Config
 from rag.pipeline import Pipeline
 
@@ -85,7 +86,7 @@ def test_a_lost_server_is_a_clear_503_and_comes_back(
             change(pipeline, "add", number)
     home = tmp_path / "home"
     with (
-        serving(home, cache, 1.0, WENJU_STORE=url, WENJU_QUEUE="9") as (address, _),
+        serving(home, cache, FAKE_SLOW="1", WENJU_STORE=url, WENJU_QUEUE="9") as (address, _),
         httpx2.Client(base_url=address, timeout=60) as client,
     ):
         asked = {"question": question_of(1), "top_k": 1}

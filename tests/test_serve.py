@@ -105,7 +105,7 @@ def writes_beside_readers(home: Path, cache: Path, address: str) -> list[int]:
 def test_generations_change_and_the_server_ends_without_a_lost_request(
     home: Path, cache: Path
 ) -> None:
-    slow = serving(home, cache, 1.5, WENJU_DRAIN="1")
+    slow = serving(home, cache, FAKE_SLOW="1.5", WENJU_DRAIN="1")
     with slow as (address, pid), httpx2.Client(base_url=address, timeout=30) as client:
         statuses = writes_beside_readers(home, cache, address)
         assert len(statuses) > 10

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eval.torture_archive import Hashed, opened, text_of
+from eval.hashed import Hashed
+from eval.torture_archive import opened, text_of
 from index.spread import PIECE, at_once
 
 SCRIPT = Path(__file__).parent / "encode_by_ray.py"
@@ -44,7 +45,7 @@ def test_a_killed_worker_loses_nothing_and_repeats_little(tmp_path: Path, cache:
             strict=True,
         ):
             np.testing.assert_array_equal(one, two)
-        texts = plain.vectors.size()[Hashed.fingerprint]
+        texts = plain.vectors.size()[Hashed().fingerprint]
     # What the killed one had in hand, and what lay ready for it.
     assert texts <= told["encoded"] <= texts + 2 * PIECE
 
@@ -52,7 +53,7 @@ def test_a_killed_worker_loses_nothing_and_repeats_little(tmp_path: Path, cache:
 def test_without_ray_it_says_what_to_install() -> None:
     code = (
         "import sys; sys.modules['ray'] = None\n"
-        "from eval.torture_archive import Hashed\nfrom index.spread import RayEncoder\n"
+        "from eval.hashed import Hashed\nfrom index.spread import RayEncoder\n"
         "RayEncoder(Hashed, 'local', 2)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
