@@ -32,9 +32,9 @@ run: $(STAMP)
 	@$(BIN)/wenju add "$(ARTICLES)" --home "$(HOME_DIR)"
 	@exec $(BIN)/wenju serve --home "$(HOME_DIR)" --host $(HOST) --port $(PORT)
 
-# Two processes, a file's tests in one of them: they share its servers.
+# Two processes, a file's tests in one of them: they share its servers. The long files come first.
 test: $(STAMP)
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .

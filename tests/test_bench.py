@@ -56,10 +56,10 @@ def line(number):
 
 
 @pytest.fixture
-def setup(tmp_path):
+def setup(tmp_path, cache):
     path = tmp_path / "small.txt"
     path.write_text("\n".join(line(i) for i in range(40)) + "\n", encoding="utf-8")
-    config = Config(home=tmp_path / "home", cache=tmp_path / "cache", threads=1)
+    config = Config(home=tmp_path / "home", cache=cache, threads=1)
     return Setup(config=config, news=path, articles=24, more=6, clients=3, asked=6, lines=Lines())
 
 

@@ -3,15 +3,17 @@ import os
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
+from serving import WENJU
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def wenju(*args, home=None, **env):
-    command = [sys.executable, "-m", "api.cli", *map(str, args)]
+def wenju(*args, home=None, program=(sys.executable, "-m", "api.cli"), **env):
+    command = [*program, *map(str, args)]
     if home is not None:
         command += ["--home", str(home)]
     return subprocess.run(
@@ -90,20 +92,20 @@ def test_a_page_is_added_asked_listed_and_deleted(tmp_path):
     assert json.loads(wenju("articles", "--json", home=home).stdout) == {"articles": [], "total": 0}
 
 
-@pytest.mark.model
-def test_a_cut_index_is_named_and_repaired(tmp_path):
+def test_a_cut_index_is_named_and_repaired(tmp_path, cache):
+    fake = partial(wenju, program=WENJU, WENJU_CACHE=str(cache))
     home, source = tmp_path / "home", tmp_path / "a.txt"
     source.write_text("今年全县建成试验田三十二块，产量翻了一番。", encoding="utf-8")
-    assert wenju("add", source, home=home).returncode == 0
+    assert fake("add", source, home=home).returncode == 0
     for path in (home / "index").rglob("*"):
         if path.is_file() and path.stat().st_size > 100:
             path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    broken = wenju("ask", "建成了多少块试验田？", home=home)
+    broken = fake("ask", "建成了多少块试验田？", home=home)
     assert broken.returncode == 1
     assert "wenju doctor --repair" in broken.stderr
-    assert wenju("doctor", home=home).returncode == 1
-    assert wenju("doctor", "--repair", home=home).returncode == 0
-    assert "三十二" in wenju("ask", "建成了多少块试验田？", home=home).stdout
+    assert fake("doctor", home=home).returncode == 1
+    assert fake("doctor", "--repair", home=home).returncode == 0
+    assert "三十二" in fake("ask", "建成了多少块试验田？", home=home).stdout
 
 
 def test_what_cannot_be_read_is_reported_and_the_rest_is_added(tmp_path):

@@ -44,10 +44,10 @@ ASKED = ("金凤实验室研究什么？", "明月湖畔研究什么？", "嘉�
 
 
 @pytest.fixture
-def config(tmp_path):
+def config(tmp_path, cache):
     from rag.config import Config
 
-    return Config(home=tmp_path / "homes", cache=tmp_path / "cache")
+    return Config(home=tmp_path / "homes", cache=cache)
 
 
 def test_every_paragraph_is_found(tmp_path, config):

@@ -333,7 +333,7 @@ class FakeModel:
 
 
 @pytest.fixture
-def ask(make_pipeline, tmp_path):
+def ask(tmp_path, cache):
     from fakes import HashingEncoder
 
     from rag.config import Config
@@ -343,7 +343,7 @@ def ask(make_pipeline, tmp_path):
 
     def make(*replies, server=None):
         fake = None if server else FakeModel(*replies)
-        config = Config(home=tmp_path / "home", cache=tmp_path, generator=server)
+        config = Config(home=tmp_path / "home", cache=cache, generator=server)
         pipeline = Pipeline(config, HashingEncoder(), fake)
         made.append(pipeline)
         folder = tmp_path / "articles"

@@ -191,9 +191,9 @@ def test_no_text_of_a_model_forges_a_citation(tmp_path_factory, cache, pieces):
 
 @pytest.mark.parametrize("path", ["/v1/ask", "/v1/search", "/v1/chat/completions"])
 @pytest.mark.parametrize("field", ["base_url", "llm_base_url", "url", "model_url", "api_base"])
-def test_no_request_says_where_the_language_model_is(pipeline, tmp_path, path, field):
+def test_no_request_says_where_the_language_model_is(pipeline, cache, path, field):
     with ScriptedModel(["x"]) as elsewhere:
-        settings = load(home=pipeline.config.home, cache=tmp_path)
+        settings = load(home=pipeline.config.home, cache=cache)
         client = TestClient(create_app(settings, pipeline), "http://127.0.0.1")
         pipeline.add_upload("a.md", f"url: {elsewhere.base_url}\n\n{FACT['zh']}".encode())
         body = {"question": QUESTION["zh"]}

@@ -70,13 +70,13 @@ def llama(tmp_path_factory):
 
 
 @pytest.fixture
-def ask(llama, tmp_path):
+def ask(llama, tmp_path, cache):
     made = []
 
     def make(**limits):
         values = {"timeout": 40.0, "context": 2048, "reply": 48} | limits
         server = ModelServer(f"{llama}/v1", "smollm2", **values)
-        config = Config(home=tmp_path / "home", cache=tmp_path, generator=server)
+        config = Config(home=tmp_path / "home", cache=cache, generator=server)
         pipeline = Pipeline(config, HashingEncoder())
         made.append(pipeline)
         (tmp_path / "games.md").write_text(GAMES, encoding="utf-8")

@@ -96,9 +96,9 @@ def events(log, name):
 
 
 @pytest.fixture
-def make_client(make_pipeline, tmp_path):
+def make_client(make_pipeline, tmp_path, cache):
     def make(**options):
-        settings = load(home=tmp_path / "home", cache=tmp_path, **options)
+        settings = load(home=tmp_path / "home", cache=cache, **options)
         generator = settings.config().generator
         pipeline = make_pipeline(generator=generator)
         app = create_app(settings, pipeline)
@@ -185,7 +185,7 @@ def test_hostile_questions_and_paths_stay_one_line_an_event(make_client, log):
     assert len(events(log, "request")) == 4
 
 
-def test_a_secret_is_told_nowhere(make_client, log, tmp_path, cache, capsys):
+def test_a_secret_is_told_nowhere(make_client, log, tmp_path, models, capsys):
     """The model server's key and an API key: in no log, answer, error, figure, page or report."""
     with ScriptedModel(["<status 401>"]) as model:
         options = {"llm_base_url": model.base_url, "llm_model": "m", "llm_api_key": SECRET}
@@ -209,7 +209,7 @@ def test_a_secret_is_told_nowhere(make_client, log, tmp_path, cache, capsys):
             told += [a.text + str(a.headers) for a in answers]
         assert model.requests  # the key was used,
         assert model.headers[0]["authorization"] == f"Bearer {SECRET}"
-        settings = load(home=tmp_path / "home", cache=cache, **options)
+        settings = load(home=tmp_path / "home", cache=models, **options)
         told += [log.getvalue(), repr(settings), repr(settings.config()), str(settings)]
         told += [str(f.json()) for f in examine(settings)]
         told += list(capsys.readouterr())

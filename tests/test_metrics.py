@@ -23,9 +23,9 @@ ASKED = "全县建成试验田多少块？"
 
 
 @pytest.fixture
-def make_client(make_pipeline, tmp_path):
+def make_client(make_pipeline, tmp_path, cache):
     def make(tracer=None, **options):
-        settings = load(home=tmp_path / "home", cache=tmp_path, **options)
+        settings = load(home=tmp_path / "home", cache=cache, **options)
         made = make_pipeline(generator=settings.config().generator)
         app = create_app(settings, made, tracer)
         client = TestClient(app, "http://127.0.0.1", raise_server_exceptions=False)

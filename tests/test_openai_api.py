@@ -58,11 +58,11 @@ class Served:
 
 
 @pytest.fixture(scope="module")
-def make_served(tmp_path_factory):
+def make_served(tmp_path_factory, cache):
     def make(**options):
         folder = tmp_path_factory.mktemp("archive")
         (folder / "lab.md").write_text(LAB, encoding="utf-8")
-        settings = load(home=folder / "home", cache=folder, **options)
+        settings = load(home=folder / "home", cache=cache, **options)
         pipeline = Pipeline(settings.config(), HashingEncoder())
         pipeline.add([folder / "lab.md"])
         return Served(create_app(settings, pipeline))

@@ -97,7 +97,7 @@ def cross_encoder(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_a_real_cross_encoder_is_loaded_by_its_setting(cross_encoder, tmp_path):
+def test_a_real_cross_encoder_is_loaded_by_its_setting(cross_encoder, tmp_path, cache):
     from fakes import HashingEncoder
 
     from rag.config import Config
@@ -108,7 +108,7 @@ def test_a_real_cross_encoder_is_loaded_by_its_setting(cross_encoder, tmp_path):
     file.write_text(
         "---\ntitle: 题\n---\n\n实验室在重庆。\n\n湖边没有房子，只有很长的路。\n", "utf-8"
     )
-    config = Config(home=tmp_path / "home", cache=tmp_path / "cache", reranker=str(folder))
+    config = Config(home=tmp_path / "home", cache=cache, reranker=str(folder))
     pipeline = Pipeline(config, HashingEncoder())
     try:
         pipeline.add([file])
@@ -137,7 +137,7 @@ def test_a_damaged_one_is_refused(cross_encoder):
         CrossEncoderReranker(str(folder))
 
 
-def test_the_pipeline_uses_it(tmp_path):
+def test_the_pipeline_uses_it(tmp_path, cache):
     from fakes import HashingEncoder
 
     from rag.config import Config
@@ -147,7 +147,7 @@ def test_the_pipeline_uses_it(tmp_path):
     file.write_text(
         "---\ntitle: 题\n---\n\n实验室在重庆。\n\n湖边没有房子，只有很长的路。\n", "utf-8"
     )
-    config = Config(home=tmp_path / "home", cache=tmp_path / "cache")
+    config = Config(home=tmp_path / "home", cache=cache)
     pipeline = Pipeline(config, HashingEncoder(), reranker=ByLength())
     try:
         pipeline.add([file])

@@ -23,19 +23,19 @@ TEXTS = {
 }
 
 
-def pipeline_of(tmp_path: Path) -> Pipeline:
+def pipeline_of(tmp_path: Path, cache: Path) -> Pipeline:
     folder = tmp_path / "in"
     folder.mkdir()
     for name, text in TEXTS.items():
         (folder / name).write_text(text, encoding="utf-8")
-    config = Config(home=tmp_path / "home", cache=tmp_path / "cache")
+    config = Config(home=tmp_path / "home", cache=cache)
     pipeline = Pipeline(config, HashingEncoder())
     pipeline.add([folder])
     return pipeline
 
 
-def test_a_scope_is_what_the_filters_say(tmp_path: Path) -> None:
-    pipeline = pipeline_of(tmp_path)
+def test_a_scope_is_what_the_filters_say(tmp_path: Path, cache: Path) -> None:
+    pipeline = pipeline_of(tmp_path, cache)
     scopes, snapshot = Scopes(pipeline.corpus), pipeline.snapshot()
     held, _ = pipeline.corpus.listing()
     ids = {a.title: a.id for a in held}
@@ -57,8 +57,8 @@ def test_a_scope_is_what_the_filters_say(tmp_path: Path) -> None:
     pipeline.close()
 
 
-def test_a_deleted_article_leaves_every_scope(tmp_path: Path) -> None:
-    pipeline = pipeline_of(tmp_path)
+def test_a_deleted_article_leaves_every_scope(tmp_path: Path, cache: Path) -> None:
+    pipeline = pipeline_of(tmp_path, cache)
     chosen = Filters(date_to="2024-12-31")
     first = pipeline.search("长江上游", filters=chosen)
     assert {e.article.title for e in first} == {"甲", "乙"}

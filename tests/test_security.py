@@ -42,9 +42,9 @@ ROUTES = {
 
 
 @pytest.fixture
-def make_client(pipeline, tmp_path):
+def make_client(pipeline, cache):
     def make(address=ADDRESS, client=("127.0.0.1", 50000), **options):
-        settings = load(home=pipeline.config.home, cache=tmp_path, **options)
+        settings = load(home=pipeline.config.home, cache=cache, **options)
         app = create_app(settings, pipeline)
         return TestClient(app, address, raise_server_exceptions=False, client=client)
 
