@@ -22,8 +22,9 @@ from in_engines import DIM, NOW, TOKENIZER, article, cut, hold, some, vectors_of
 from serving import serving
 
 from eval import milvus_server
+from eval.hashed import Hashed
 from eval.milvus_server import MilvusServer
-from eval.torture_archive import Hashed, change, numbers, question_of
+from eval.torture_archive import change, numbers, question_of
 from index.errors import EngineLost, EngineUnusable
 from index.lexical import counted
 from index.milvus import Milvus, read
@@ -255,7 +256,7 @@ def test_a_lost_server_is_a_clear_503_and_comes_back(
         for number in (1, 2):
             change(pipeline, "add", number)
     with (
-        serving(home, cache, 1.0, WENJU_INDEX=address, WENJU_QUEUE="9") as (url, _),
+        serving(home, cache, FAKE_SLOW="1", WENJU_INDEX=address, WENJU_QUEUE="9") as (url, _),
         httpx2.Client(base_url=url, timeout=60) as client,
     ):
         asked = {"question": question_of(1), "top_k": 1}
