@@ -4,42 +4,12 @@ import socket
 import threading
 
 import pytest
-from starlette.testclient import TestClient
-
-from api.app import create_app
-from api.settings import load
-
-TEXT = """---
-title: 四大实验室加快布局
-authors: 邹霞、吴希
-date: 2024-05-20
----
-
-重庆加快布局建设金凤、明月湖、广阳湾、嘉陵江四大实验室。
-
-两江新区新增市级技术创新中心十七个，比去年多三个。
-"""
-
-
-@pytest.fixture
-def make_client(pipeline, tmp_path):
-    def make(**options):
-        settings = load(home=pipeline.config.home, cache=tmp_path, **options)
-        return TestClient(
-            create_app(settings, pipeline), "http://127.0.0.1", raise_server_exceptions=False
-        )
-
-    return make
-
-
-@pytest.fixture
-def client(make_client):
-    return make_client()
+from fakes import LAB
 
 
 @pytest.fixture
 def article_id(client):
-    added = client.post("/v1/articles", json={"name": "lab.md", "text": TEXT}).json()
+    added = client.post("/v1/articles", json={"name": "lab.md", "text": LAB}).json()
     assert added["files"][0]["outcome"] == "added"
     return added["files"][0]["articles"][0]
 

@@ -1,8 +1,5 @@
 import pytest
-from starlette.testclient import TestClient
 
-from api.app import create_app
-from api.settings import load
 from rag.examples import examples
 from rag.types import Article
 
@@ -15,14 +12,6 @@ FILES = {
     "source: 江岸日报\n---\n\nResidents of the old houses share the cost of six new lifts.\n",
 }
 PAGE = "重庆市加快布局建设金凤、明月湖、广阳湾、嘉陵江四大实验室，并推动大科学装置落地。"
-
-
-@pytest.fixture
-def client(pipeline, tmp_path):
-    settings = load(home=pipeline.config.home, cache=tmp_path)
-    return TestClient(
-        create_app(settings, pipeline), "http://127.0.0.1", raise_server_exceptions=False
-    )
 
 
 @pytest.fixture

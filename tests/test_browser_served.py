@@ -53,7 +53,7 @@ HOSTILE = (
     "<script>document.title=2</script>。"
 )
 
-both = pytest.mark.parametrize("language", ["zh", "en"])
+Opened = Callable[..., tuple[Page, Callable[..., str]]]
 
 
 def matter(head: str, body: str) -> str:
@@ -91,6 +91,23 @@ def browsing(browser: Browser) -> Iterator[Browsing]:
     browsing = Browsing(browser)
     yield browsing
     browsing.close()
+
+
+@pytest.fixture(params=["zh", "en"])
+def language(request: pytest.FixtureRequest) -> str:
+    """Every test that asks for it is done in both."""
+    return request.param
+
+
+@pytest.fixture
+def opened(browsing: Browsing, address: str, language: str) -> Opened:
+    """Opens a page in that language; gives it and its words."""
+
+    def open_at(path: str = "", **view: int) -> tuple[Page, Callable[..., str]]:
+        page = browsing.open(f"{address}{path}", language=language, **view)
+        return page, words(page)
+
+    return open_at
 
 
 def fetch(url: str) -> dict:
@@ -139,12 +156,10 @@ WATCH = """() => { window.seen = [];
         .observe(document.querySelector("#turns"), {childList: true, subtree: true}); }"""
 
 
-@both
 def test_a_question_is_written_sent_and_its_steps_are_told(
-    browsing: Browsing, address: str, language: str
+    opened: Opened, address: str, language: str
 ) -> None:
-    page = browsing.open(address, language=language, width=1600)
-    say = words(page)
+    page, say = opened(width=1600)
     examples = fetch(f"{address}/v1/examples?language={language}")["questions"]
     expect(page.locator(".example")).to_have_text(examples)
     box = page.get_by_role("textbox", name=say("ask.label"))
@@ -181,13 +196,11 @@ def test_a_question_is_written_sent_and_its_steps_are_told(
     expect(ended(page).locator(".chip").first).to_be_visible()
 
 
-@both
 def test_errors_say_what_to_do_and_are_retried(
-    browsing: Browsing, address: str, language: str
+    opened: Opened, browsing: Browsing, language: str
 ) -> None:
     browsing.allowed += ["400", "ERR_INTERNET_DISCONNECTED"]
-    page = browsing.open(address, language=language)
-    say = words(page)
+    page, say = opened()
     turn = ask(page, "长" * 900)
     told = {"zh": say("error.bad_request"), "en": "shorten it to at most 512."}[language]
     expect(turn.get_by_role("alert")).to_contain_text(told)
@@ -203,24 +216,19 @@ def test_errors_say_what_to_do_and_are_retried(
     expect(ended(page).locator(".chip").first).to_be_visible()
 
 
-@both
-def test_an_unknown_article_is_said_to_be_gone(
-    browsing: Browsing, address: str, language: str
-) -> None:
+def test_an_unknown_article_is_said_to_be_gone(opened: Opened, browsing: Browsing) -> None:
     browsing.allowed.append("404")
-    page = browsing.open(f"{address}/articles/0000000000000000", language=language)
-    expect(page.get_by_role("alert")).to_have_text(words(page)("article.missing"))
+    page, say = opened("/articles/0000000000000000")
+    expect(page.get_by_role("alert")).to_have_text(say("article.missing"))
 
 
 # --- the answer -----------------------------------------------------------------------------
 
 
-@both
 def test_every_chip_shows_its_source_and_opens_the_article_at_its_quote(
-    browsing: Browsing, address: str, language: str
+    opened: Opened, address: str, language: str
 ) -> None:
-    page = browsing.open(address, language=language)
-    say = words(page)
+    page, say = opened()
     turn = answered(page, ASKED[language])
     answer = stored(page)
     assert answer["status"] == "answered"
@@ -250,31 +258,26 @@ def test_every_chip_shows_its_source_and_opens_the_article_at_its_quote(
         page.get_by_role("button", name=say("article.close")).click()
 
 
-@both
 def test_a_page_put_together_shows_its_joints_and_why(
-    browsing: Browsing, address: str, language: str
+    opened: Opened, address: str, language: str
 ) -> None:
     listed = fetch(f"{address}/v1/articles?limit=100")["articles"]
     articles = [fetch(f"{address}/v1/articles/{a['id']}") for a in listed]
     joints = {a["id"]: [j for b in a["blocks"] for j in b["joints"]] for a in articles}
     most = max(joints, key=lambda i: len(joints[i]))
-    page = browsing.open(f"{address}/articles/{most}", language=language)
+    page, say = opened(f"/articles/{most}")
     shown = page.locator(".reader-text .joint")
     expect(shown).to_have_count(len(joints[most]))
     percent = round(joints[most][0]["confidence"] * 100)
-    expect(shown.first).to_have_accessible_name(words(page)("joint.label", percent=percent))
+    expect(shown.first).to_have_accessible_name(say("joint.label", percent=percent))
     shown.first.hover()
     reasons = page.get_by_role("tooltip").get_by_role("listitem")
     expect(reasons).to_have_count(len(joints[most][0]["reasons"]))
     assert reasons.first.inner_text().isascii() == (language == "en")
 
 
-@both
-def test_an_answer_is_copied_in_three_forms(
-    browsing: Browsing, address: str, language: str
-) -> None:
-    page = browsing.open(address, language=language)
-    say = words(page)
+def test_an_answer_is_copied_in_three_forms(opened: Opened, address: str, language: str) -> None:
+    page, say = opened()
     turn = answered(page, ASKED[language])
     answer = stored(page)
     first = answer["citations"][0]
@@ -292,12 +295,10 @@ def test_an_answer_is_copied_in_three_forms(
             assert squeezed(part) in copied
 
 
-@both
 def test_a_refusal_shows_what_was_searched_and_the_nearest(
-    browsing: Browsing, address: str, language: str
+    opened: Opened, address: str, language: str
 ) -> None:
-    page = browsing.open(address, language=language)
-    say = words(page)
+    page, say = opened()
     turn = answered(page, UNANSWERED[language])
     expect(turn.get_by_text(say("status.no_evidence"))).to_be_visible()
     total = fetch(f"{address}/readyz")["passages"]
@@ -308,12 +309,8 @@ def test_a_refusal_shows_what_was_searched_and_the_nearest(
     expect(page.locator("mark.current").first).to_be_in_viewport()
 
 
-@both
-def test_articles_that_disagree_stand_side_by_side(
-    browsing: Browsing, address: str, language: str
-) -> None:
-    page = browsing.open(address, language=language)
-    say = words(page)
+def test_articles_that_disagree_stand_side_by_side(opened: Opened) -> None:
+    page, say = opened()
     turn = answered(page, LANTERNS)
     expect(turn.locator(".status strong")).to_have_text(say("status.conflicting"))
     sides = turn.get_by_role("group", name=say("status.conflicting")).get_by_role("button")
@@ -327,12 +324,8 @@ def test_articles_that_disagree_stand_side_by_side(
     expect(page.locator("mark.current")).to_be_in_viewport()
 
 
-@both
-def test_passages_show_their_rank_score_and_signals(
-    browsing: Browsing, address: str, language: str
-) -> None:
-    page = browsing.open(address, language=language)
-    say = words(page)
+def test_passages_show_their_rank_score_and_signals(opened: Opened, language: str) -> None:
+    page, say = opened()
     turn = answered(page, ASKED[language])
     passages = stored(page)["passages"]
     turn.get_by_role("button", name=say("passages.show", n=len(passages))).click()
@@ -350,12 +343,10 @@ def test_passages_show_their_rank_score_and_signals(
 
 
 @pytest.mark.skipif(not INSTALLED, reason="OCR is not installed: pip install .[ocr]")
-@both
 def test_a_citation_shows_its_scan_and_tells_where_that_is_hard_to_read(
-    browsing: Browsing, address: str, language: str
+    opened: Opened, address: str, language: str
 ) -> None:
-    page = browsing.open(address, language=language)
-    say = words(page)
+    page, say = opened()
     turn = answered(page, f"{SCANS[language][0]}每天有多少班渡船？")
     chip = turn.locator(".answer-text button.chip").first
     cited = stored(page)["citations"][0]
@@ -400,13 +391,11 @@ def test_a_citation_shows_its_scan_and_tells_where_that_is_hard_to_read(
 # --- conversation ---------------------------------------------------------------------------
 
 
-@both
 def test_a_conversation_goes_on_is_kept_and_exported(
-    browsing: Browsing, address: str, language: str
+    opened: Opened, address: str, language: str
 ) -> None:
     first, second, meant = FOLLOW_UP[language]
-    page = browsing.open(address, language=language, width=1600)
-    say = words(page)
+    page, say = opened(width=1600)
     answered(page, first)
     turn = answered(page, second)
     standalone = stored(page)["standalone_question"]
@@ -433,10 +422,8 @@ def test_a_conversation_goes_on_is_kept_and_exported(
     expect(page.locator(".turn")).to_have_count(2)
 
 
-@both
-def test_a_rating_is_stored_and_withdrawn(browsing: Browsing, address: str, language: str) -> None:
-    page = browsing.open(address, language=language)
-    say = words(page)
+def test_a_rating_is_stored_and_withdrawn(opened: Opened, address: str, language: str) -> None:
+    page, say = opened()
     bar = answered(page, ASKED[language]).get_by_role("group", name=say("feedback.label"))
     bar.get_by_role("button", name=say("feedback.up"), exact=True).click()
     expect(bar.get_by_role("status")).to_have_text(say("feedback.thanks"))
@@ -483,12 +470,10 @@ def choose(page: Page, say: Callable[..., str], fields: dict[str, str]) -> None:
     archive.get_by_role("button", name=say("filters.apply")).click()
 
 
-@both
 def test_the_archive_is_listed_searched_and_filtered_and_its_filters_are_asked_with(
-    browsing: Browsing, address: str, language: str
+    opened: Opened, address: str
 ) -> None:
-    page = browsing.open(f"{address}/#archive", language=language)
-    say = words(page)
+    page, say = opened("/#archive")
     state = fetch(f"{address}/readyz")
     expect(page.locator(".index")).to_have_text(
         say("archive.index", **{k: state[k] for k in ("generation", "passages", "model")})
@@ -524,13 +509,11 @@ def test_the_archive_is_listed_searched_and_filtered_and_its_filters_are_asked_w
     assert stored(page)["coverage"]["searched_passages"] == 2
 
 
-@both
 def test_a_page_is_looked_at_added_asked_and_deleted(
-    browsing: Browsing, address: str, language: str
+    opened: Opened, address: str, language: str
 ) -> None:
     before = fetch(f"{address}/readyz")
-    page = browsing.open(f"{address}/#archive", language=language)
-    say = words(page)
+    page, say = opened("/#archive")
     page.evaluate(WATCH.replace("#turns", "#archive"))
     text = (ROOT / "articles" / "page-b.txt").read_text("utf-8")
     data = page.evaluate_handle(
@@ -590,12 +573,10 @@ def test_a_page_is_looked_at_added_asked_and_deleted(
 # --- readers without a mouse, and writers with bad intentions --------------------------------
 
 
-@both
 def test_everything_is_done_by_keyboard_alone(
-    browsing: Browsing, address: str, language: str, tmp_path: Path
+    opened: Opened, language: str, tmp_path: Path
 ) -> None:
-    page = browsing.open(address, language=language)
-    say = words(page)
+    page, say = opened()
     key = page.keyboard
 
     def button(name: str) -> Locator:
@@ -667,8 +648,7 @@ def test_everything_is_done_by_keyboard_alone(
     expect(page.locator("html")).to_have_attribute("lang", other)
 
 
-@both
-def test_a_hostile_article_stays_text(browsing: Browsing, address: str, language: str) -> None:
+def test_a_hostile_article_stays_text(opened: Opened, address: str, language: str) -> None:
     head = (
         'title: "<img src=x onerror=alert(1)>路灯"\nauthors: ["<b>某人</b>"]\nsource: "<i>报</i>"'
     )
@@ -679,7 +659,7 @@ def test_a_hostile_article_stays_text(browsing: Browsing, address: str, language
     )
     with urllib.request.urlopen(to, timeout=60) as response:  # noqa: S310 our own server
         (name,) = json.load(response)["files"][0]["articles"]
-    page = browsing.open(address, language=language, width=360, height=740)
+    page, _ = opened(width=360, height=740)
     page.on("dialog", lambda dialog: pytest.fail(dialog.message))
     title = page.title()
     turn = answered(page, "红杉路共有多少盏路灯？")

@@ -29,18 +29,13 @@ PASSAGES = [
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory) -> Path:
-    return tmp_path_factory.mktemp("cache")
+def bundled_encoder(models) -> BundledEncoder:
+    return BundledEncoder(ensure_bundled(models), threads=2)
 
 
 @pytest.fixture(scope="module")
-def bundled_encoder(cache) -> BundledEncoder:
-    return BundledEncoder(ensure_bundled(cache), threads=2)
-
-
-@pytest.fixture(scope="module")
-def torch_encoder(cache) -> TransformersEncoder:
-    return TransformersEncoder(str(ensure_torch_folder(cache)))
+def torch_encoder(models) -> TransformersEncoder:
+    return TransformersEncoder(str(ensure_torch_folder(models)))
 
 
 def test_hashing_encoder_is_deterministic_and_similar_words_are_similar():
@@ -87,13 +82,13 @@ def test_serving_imports_neither_torch_nor_onnx():
 
 
 @pytest.mark.model
-def test_loading_the_bundled_model_imports_neither_torch_nor_onnx(cache, bundled_encoder):
+def test_loading_the_bundled_model_imports_neither_torch_nor_onnx(models, bundled_encoder):
     check = (
         "import sys\nfrom pathlib import Path\nfrom index.encode import load_encoder\n"
         "load_encoder(cache_dir=Path(sys.argv[1])).encode_queries(['a'])\n"
         "assert not {'torch', 'onnx', 'sentence_transformers'} & set(sys.modules)"
     )
-    command = [sys.executable, "-c", check, str(cache)]
+    command = [sys.executable, "-c", check, str(models)]
     subprocess.run(command, check=True, cwd=Path(__file__).parents[1])
 
 
@@ -190,9 +185,9 @@ def test_the_unquantised_model_agrees_with_the_weight_packages_own_engine(torch_
 
 @pytest.mark.model
 def test_a_transformers_model_keeps_its_fingerprint_and_says_what_it_cuts(
-    torch_encoder, cache, caplog
+    torch_encoder, models, caplog
 ):
-    again = load_encoder(str(ensure_torch_folder(cache)), cache_dir=cache)
+    again = load_encoder(str(ensure_torch_folder(models)), cache_dir=models)
     assert again.fingerprint == torch_encoder.fingerprint
     assert again.encode_passages([]).shape == (0, 384)
     told: list[int] = []

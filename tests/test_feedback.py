@@ -6,40 +6,20 @@ import sys
 import threading
 
 import pytest
-from starlette.testclient import TestClient
+from fakes import LAB
 
-from api.app import create_app
-from api.settings import load
 from eval.cases import UNANSWERABLE, load_cases
 from eval.errors import BadSet
 from eval.feedback import drafts, lines
 from rag.errors import FeedbackDamaged, HomeUnusable
 from rag.feedback import Feedback, FeedbackStore
 
-TEXT = """---
-title: 四大实验室加快布局
-authors: 邹霞、吴希
-date: 2024-05-20
----
-
-重庆加快布局建设金凤、明月湖、广阳湾、嘉陵江四大实验室。
-
-两江新区新增市级技术创新中心十七个，比去年多三个。
-"""
 QUESTION = "重庆布局建设哪四大实验室？"
 
 
 @pytest.fixture
-def client(pipeline, tmp_path):
-    settings = load(home=pipeline.config.home, cache=tmp_path)
-    return TestClient(
-        create_app(settings, pipeline), "http://127.0.0.1", raise_server_exceptions=False
-    )
-
-
-@pytest.fixture
 def answer(client):
-    added = client.post("/v1/articles", json={"name": "lab.md", "text": TEXT}).json()
+    added = client.post("/v1/articles", json={"name": "lab.md", "text": LAB}).json()
     assert added["files"][0]["outcome"] == "added"
     return client.post("/v1/ask", json={"question": QUESTION}).json()
 

@@ -7,21 +7,12 @@ from pathlib import Path
 
 import anyio
 import pytest
+from fakes import LAB
 from mcp import Client, StdioServerParameters
 
 from api.mcp import server
 
 ROOT = Path(__file__).resolve().parent.parent
-LAB = """---
-title: 四大实验室加快布局
-authors: 邹霞、吴希
-date: 2024-05-20
----
-
-重庆加快布局建设金凤、明月湖、广阳湾、嘉陵江四大实验室。
-
-两江新区新增市级技术创新中心十七个，比去年多三个。
-"""
 ASKED = "重庆布局建设哪四大实验室？"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 
 import psycopg
 import pytest
@@ -82,13 +83,12 @@ def test_nothing_acknowledged_is_lost_with_the_primary(
     assert stores.index.open().dense(vectors_of([last])[0], 1)[0].score == pytest.approx(1)
 
 
-def test_replicas_answer_what_the_primary_took(
+def test_replicas_answer_what_the_primary_took_and_are_no_place_to_write(
     pair: tuple[PgServer, PgServer], stores: Stores
 ) -> None:
     primary, replica = pair
     hold(stores, some(20))
-    alone = pg.stores(primary.url("archive"), None, TOKENIZER)
-    try:
+    with closing(pg.stores(primary.url("archive"), None, TOKENIZER)) as alone:
         query = vectors_of(["问"])[0]
         words = [{"重庆": 1.0}, {"小区": 1.0}]
         one, two = alone.index.open(), stores.index.open()
@@ -100,35 +100,20 @@ def test_replicas_answer_what_the_primary_took(
             stores.corpus.delete(f"a{number:04d}", now=NOW)
             assert f"a{number:04d}" not in stores.corpus.ids()
             assert f"a{number:04d}" not in stores.index.open().groups()
-    finally:
-        alone.close()
     with psycopg.connect(replica.url("archive"), autocommit=True) as db:
         reads = db.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE '%%process%%'"
         ).fetchone()
     assert reads[0] >= 1  # they were asked there
+    with closing(pg.stores(replica.url("archive"), None, TOKENIZER)) as reader:
+        assert reader.corpus.ids() == {f"a{number:04d}" for number in range(5, 20)}
+        with pytest.raises(EngineLost, match="read-only"):
+            hold(reader, some(1, first=99))
     # Without the replica the primary answers; what is written waits for nobody any more.
     primary.set({"synchronous_standby_names": ""})
     primary.reload()
     replica.kill()
-    assert stores.index.open().size == alone_size(stores)
+    passages = sum(len(stores.corpus.passages_of(key)) for key in stores.corpus.ids())
+    assert stores.index.open().size == passages
     stores.corpus.put(document("/in/new.txt", "x"), [article(77, ["新"])], now=NOW)
     assert "a0077" in stores.corpus.ids()
-
-
-def alone_size(stores: Stores) -> int:
-    return sum(len(stores.corpus.passages_of(key)) for key in stores.corpus.ids())
-
-
-def test_a_server_that_only_reads_is_no_place_to_write(
-    pair: tuple[PgServer, PgServer], stores: Stores
-) -> None:
-    _, replica = pair
-    hold(stores, some(3))
-    reader = pg.stores(replica.url("archive"), None, TOKENIZER)
-    try:
-        assert reader.corpus.ids() == {"a0000", "a0001", "a0002"}
-        with pytest.raises(EngineLost, match="read-only"):
-            hold(reader, some(1, first=9))
-    finally:
-        reader.close()
