@@ -7,7 +7,7 @@
     python -m eval make-questions           drafts of questions on an archive
     python -m eval feedback --home DIR      readers' verdicts as drafts of a question set
     python -m eval bench --news FILE        speed and memory beside named peers
-    python -m eval engines [SET]...         the embedded engine and PostgreSQL: do they agree?
+    python -m eval engines [SET]...         the embedded engine and a server's: do they agree?
     python -m eval torture                  kill, fail and damage archives: what do they lose?
 
 Everything slow is imported inside the commands, so that --help answers at once.

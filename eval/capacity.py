@@ -4,9 +4,7 @@
 
 A line, cost = a + b * passages, is fitted to each figure by least squares of the relative errors,
 so that small sizes count as much as large. What is told for more passages than were measured is an
-extrapolation, and marked so. A search that is sent to n shards waits for the slowest: its times
-are drawn from those measured of one search, as if shards were slow independently of each other
-(Dean & Barroso, 2013, The Tail at Scale).
+extrapolation, and marked so. What a search over several machines takes is in `eval.fanout`.
 """
 
 from __future__ import annotations
@@ -18,7 +16,6 @@ from typing import Annotated
 
 import numpy as np
 import typer
-from numpy.typing import NDArray
 
 from eval.run import FORMAT, Json, commit, write
 from eval.show import print_table
@@ -37,8 +34,6 @@ FIGURES: Mapping[str, tuple[str, ...]] = {
 }
 """Where each figure stands in a result's parts."""
 
-SHARDS = (1, 2, 4, 8, 16, 32, 64, 128)
-_DRAWN = 20_000  # searches in the simulation
 _AHEAD = (10_000_000, 100_000_000)
 
 
@@ -63,19 +58,6 @@ def law(passages: Sequence[int], costs: Sequence[float]) -> tuple[float, float]:
     return float(fixed), float(each)
 
 
-def slowest(times: NDArray[np.float64], shards: int, seed: int = 1) -> dict[str, float]:
-    """Percentiles of the time of a search that waits for the slowest of some shards.
-
-    Args:
-        times: of one search on one shard, any unit, (n,).
-        shards: 1 and up.
-        seed: of the draws.
-    """
-    draw = np.random.default_rng(seed)
-    most = draw.choice(times, (_DRAWN, shards)).max(axis=1)
-    return {f"p{p}": round(float(np.percentile(most, p)), 3) for p in (50, 95, 99)}
-
-
 def figure(result: Json, place: Sequence[str]) -> float | None:
     """A figure of a result; None where that part was not measured."""
     found = result["parts"]
@@ -87,7 +69,7 @@ def figure(result: Json, place: Sequence[str]) -> float | None:
 
 
 def report(results: Sequence[Json]) -> Json:
-    """What was measured at each size, the laws, and the simulation on the largest."""
+    """What was measured at each size, and the laws."""
     ordered = sorted(results, key=lambda r: r["settings"]["passages"])
     sizes = [int(r["settings"]["passages"]) for r in ordered]
     rows: Json = {}
@@ -98,7 +80,6 @@ def report(results: Sequence[Json]) -> Json:
         if len({size for size, _ in known}) > 1 and all(value > 0 for _, value in known):
             fixed, each = law([s for s, _ in known], [v for _, v in known])
             rows[name]["law"] = {"fixed": fixed, "each": each}
-    searched = [r["parts"]["search"]["times"] for r in ordered if "search" in r["parts"]]
     return {
         "kind": "capacity",
         "format": FORMAT,
@@ -106,7 +87,6 @@ def report(results: Sequence[Json]) -> Json:
         "sizes": sizes,
         "of": [{k: r[k] for k in ("made", "commit", "machine")} for r in ordered],
         "figures": rows,
-        "slowest_of": {n: slowest(np.array(searched[-1]), n) for n in SHARDS if searched},
     }
 
 
@@ -114,7 +94,7 @@ def main(
     results: Annotated[list[Path], typer.Argument(help="Results of `python -m eval bench`.")],
     out: Annotated[Path | None, typer.Option(help="Write the figures here, as JSON.")] = None,
 ) -> None:
-    """Fit how costs grow with an archive, and simulate a search over several shards."""
+    """Fit how costs grow with an archive."""
     found = report([json.loads(path.read_text(encoding="utf-8")) for path in results])
     if out is not None:
         write(out, found)
@@ -128,10 +108,6 @@ def main(
         further = [f"{grown['fixed'] + grown['each'] * n:,.3g}" if grown else "-" for n in ahead]
         rows.append((name, *told, *(further if name != "recall@10" else ["-"] * len(ahead))))
     print_table(heads, rows)
-    print_table(
-        ("shards asked at once (simulated)", "ms p50", "p95", "p99"),
-        [(str(n), *(f"{v:.1f}" for v in row.values())) for n, row in found["slowest_of"].items()],
-    )
 
 
 if __name__ == "__main__":

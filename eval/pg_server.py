@@ -69,6 +69,11 @@ class PgServer:
                       "--locale=C.UTF-8", "--no-sync")  # fmt: skip
         self.set({**_SETTINGS, **(settings or {})})
 
+    @property
+    def pid(self) -> int:
+        """Its first process's number; 0 while it does not run."""
+        return self._process.pid if self._process else 0
+
     def set(self, settings: Mapping[str, str]) -> None:
         """Add lines to postgresql.conf, which hold from the next start or reload on."""
         lines = [f"{name} = '{value}'\n" for name, value in settings.items()]
