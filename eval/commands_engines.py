@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from contextlib import ExitStack
 from enum import StrEnum
@@ -60,6 +61,7 @@ def engines(
     from eval.target import config_of
 
     home.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(home / server.value, ignore_errors=True)  # what belonged to a server that is gone
     with ExitStack() as opened:
         other = _postgres(opened) if server == Server.POSTGRES else _milvus(opened)
         config = config_of(home, cache, model, dictionary, threads)

@@ -10,6 +10,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -28,6 +29,8 @@ MOST = 16_384
 """Rows that one call may give: Milvus' limit."""
 
 _NOT_LOADED = 101
+# Servers end connections that ask too often whether they are alive while nothing is asked of them.
+_CHANNEL = {"grpc.keepalive_permit_without_calls": 0}
 _PAGE = 1_000
 
 
@@ -70,13 +73,14 @@ class Milvus:
             patience: these seconds.
 
         Raises:
-            EngineLost: the server does not answer, or refuses.
-            EngineUnusable: pymilvus is not installed.
+            EngineLost: the server does not answer, or something is wrong there.
+            EngineUnusable: pymilvus is not installed, or the token is refused.
         """
-        client = self._connected()
+        with self._mapped("connect"):
+            client = self._connected()
         from pymilvus.exceptions import MilvusException
 
-        try:
+        with self._mapped(name):
             try:
                 return act(client, patience)
             except MilvusException as error:
@@ -84,8 +88,29 @@ class Milvus:
                     raise
                 client.load_collection(collection, timeout=LONG_PATIENCE)
                 return act(client, patience)
-        except MilvusException as error:
+
+    @contextmanager
+    def _mapped(self, name: str) -> Iterator[None]:
+        """The errors of a server that cannot be reached, or does not want us, become ours."""
+        # pymilvus would put what a file .env of the working folder says into the environment.
+        os.environ.setdefault("PYTHON_DOTENV_DISABLED", "1")
+        try:
+            import grpc
+            from pymilvus import MilvusException
+        except ImportError as error:
+            raise EngineUnusable(
+                self.place, "pymilvus is not installed: pip install 'wenju[milvus]'"
+            ) from error
+        try:
+            yield
+        except (MilvusException, grpc.FutureTimeoutError) as error:
             raise EngineLost(self.place, f"{name}: {self._told(error)}") from error
+        except grpc.RpcError as error:
+            refused = (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
+            what = f"{name}: {self._told(error)}"
+            if error.code() in refused:
+                raise EngineUnusable(self.place, f"{what}; see WENJU_INDEX_TOKEN") from error
+            raise EngineLost(self.place, what) from error
 
     def rows(
         self, collection: str, wanted: str, fields: Sequence[str], page: int = _PAGE
@@ -128,28 +153,21 @@ class Milvus:
         with self._guard:
             if self._client is not None:
                 return self._client
-            # pymilvus would put what a file .env of the working folder says into the environment.
-            os.environ.setdefault("PYTHON_DOTENV_DISABLED", "1")
-            try:
-                from pymilvus import MilvusClient
-                from pymilvus.exceptions import MilvusException
-            except ImportError as error:
-                raise EngineUnusable(
-                    self.place, "pymilvus is not installed: pip install 'wenju[milvus]'"
-                ) from error
+            from pymilvus import MilvusClient
+
             # It prints each error, with its traceback; a person is told by ours.
             logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
-            try:
-                self._client = MilvusClient(
-                    self._uri, token=self._token, db_name=self._database, timeout=PATIENCE
-                )
-            except MilvusException as error:
-                raise EngineLost(self.place, f"connect: {self._told(error)}") from error
+            self._client = MilvusClient(
+                self._uri, token=self._token, db_name=self._database, timeout=PATIENCE,
+                grpc_options=_CHANNEL,
+            )  # fmt: skip
             return self._client
 
     def _told(self, error: Exception) -> str:
         """What the server said, without the token."""
-        text = " ".join(str(getattr(error, "message", "") or error).split())
+        details = getattr(error, "details", None)
+        said = details() if callable(details) else getattr(error, "message", "")
+        text = " ".join(str(said or error).split())
         return (text.replace(self._token, "***") if self._token else text)[:200]
 
 

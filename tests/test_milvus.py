@@ -9,16 +9,19 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent import futures
 from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any
 
+import grpc
 import httpx2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from in_engines import DIM, NOW, TOKENIZER, article, cut, hold, some, vectors_of
+from pymilvus.grpc_gen import common_pb2, milvus_pb2, milvus_pb2_grpc
 from serving import serving
 
 from eval import milvus_server
@@ -215,6 +218,38 @@ def test_nobody_there_is_told_without_the_token() -> None:
         lost.call("list", "", lambda client, wait: client.list_collections(timeout=wait))
     assert "hidden-token" not in str(raised.value)
     assert raised.value.retryable
+
+
+class Unwilling(milvus_pb2_grpc.MilvusServiceServicer):
+    """A server that takes its time, and does not know us."""
+
+    def Connect(self, request: Any, context: Any) -> Any:
+        return milvus_pb2.ConnectResponse(status=common_pb2.Status(), identifier=1)
+
+    def ShowCollections(self, request: Any, context: Any) -> Any:
+        time.sleep(2)
+        return milvus_pb2.ShowCollectionsResponse()
+
+    def ListAliases(self, request: Any, context: Any) -> Any:
+        context.abort(grpc.StatusCode.UNAUTHENTICATED, "hidden-token is not known")
+
+
+def test_a_server_that_hangs_or_refuses_is_told() -> None:
+    with futures.ThreadPoolExecutor(4) as pool:
+        slow = grpc.server(pool)
+        milvus_pb2_grpc.add_MilvusServiceServicer_to_server(Unwilling(), slow)
+        port = slow.add_insecure_port("127.0.0.1:0")
+        slow.start()
+        try:
+            address = f"milvus:http://127.0.0.1:{port}/news"
+            with closing(Milvus(address, token="hidden-token")) as client:  # noqa: S106 no secret
+                with pytest.raises(EngineLost, match="list: Deadline"):
+                    client.call("list", "", lambda c, wait: c.list_collections(timeout=wait), 0.5)
+                with pytest.raises(EngineUnusable, match="WENJU_INDEX_TOKEN") as raised:
+                    client.call("alias", "", lambda c, wait: c.list_aliases(timeout=wait))
+                assert "hidden-token" not in str(raised.value)
+        finally:
+            slow.stop(None).wait()
 
 
 def test_deleted_articles_are_found_by_no_process(server: MilvusServer, tmp_path: Path) -> None:
