@@ -23,6 +23,7 @@ _NOBODY = 65534
 _PATIENCE = 60.0  # seconds until a server that does not answer has failed
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
+    "dynamic_shared_memory_type": "mmap",  # in its folder: one that is killed leaves none behind
     "max_connections": "80",
     "shared_buffers": "64MB",
     "autovacuum_naptime": "10s",

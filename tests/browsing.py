@@ -40,7 +40,7 @@ ARGUMENTS = [
 ]
 LOCALES = {"zh": "zh-CN", "en": "en-GB"}
 
-expect.set_options(timeout=15_000)
+expect.set_options(timeout=30_000)
 
 
 def chromium(playwright: Playwright) -> Browser:

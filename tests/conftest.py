@@ -1,5 +1,6 @@
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -27,6 +28,9 @@ settings.load_profile("busy")
 
 def pytest_configure() -> None:
     """Temporary folders in memory, where there is room: a commit's fsyncs take no time there."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A shell's background: what the tests start would ignore Ctrl-C like this process.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if "TMPDIR" in os.environ or not os.access(MEMORY, os.W_OK):
         return
     if shutil.disk_usage(MEMORY).free > 4 << 30:

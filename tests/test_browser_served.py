@@ -564,7 +564,7 @@ def test_a_page_is_looked_at_added_asked_and_deleted(
         undo.get_by_role("button", name=say("close")).click()
     expect(page.locator(".count")).to_have_text(say("archive.count", n=before["articles"]))
     kept = ("articles", "passages")
-    deadline = time.monotonic() + 30  # the list is ahead of the server, the corpus of the index
+    deadline = time.monotonic() + 60  # the list is ahead of the server, the corpus of the index
     while [fetch(f"{address}/readyz")[k] for k in kept] != [before[k] for k in kept]:
         assert time.monotonic() < deadline
         time.sleep(0.1)

@@ -149,8 +149,8 @@ def test_passages_tile_their_paragraphs_within_the_limit(bodies, title, limit, c
 @pytest.mark.parametrize("unit", ["。a", "a", "，", "a b ", "字", "\u0301", "👨‍👩‍👧", "“"])
 def test_hostile_paragraphs_take_bounded_time(unit):
     body = unit * (60_000 // len(unit))
-    began = time.monotonic()
+    began = time.process_time()
     found = passages(article(body, title="t"), lambda ts: [len(t) for t in ts], 508)
-    assert time.monotonic() - began < 60
+    assert time.process_time() - began < 60
     assert "".join(texts(found)) == body
     assert max(len(p.text) for p in found) <= 506

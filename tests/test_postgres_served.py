@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import httpx2
 import pytest
 from in_engines import database
+from losing import ASKED, error, lost
 from serving import serving
 
 from eval.hashed import Hashed
@@ -67,17 +65,6 @@ def test_machines_share_one_truth(tmp_path: Path, cache: Path, url: str) -> None
             assert pipeline.reprints.check(pipeline.corpus) == []
 
 
-def error(reply: Any) -> tuple[int, str]:
-    return reply.status_code, reply.json()["error"]["code"]
-
-
-def until(client: httpx2.Client, path: str, status: int) -> None:
-    end = time.monotonic() + 60
-    while client.get(path).status_code != status:
-        assert time.monotonic() < end, f"{path} is not {status}"
-        time.sleep(0.05)
-
-
 def test_a_lost_server_is_a_clear_503_and_comes_back(
     tmp_path: Path, cache: Path, url: str, server: PgServer
 ) -> None:
@@ -89,30 +76,13 @@ def test_a_lost_server_is_a_clear_503_and_comes_back(
         serving(home, cache, FAKE_SLOW="1", WENJU_STORE=url, WENJU_QUEUE="9") as (address, _),
         httpx2.Client(base_url=address, timeout=60) as client,
     ):
-        asked = {"question": question_of(1), "top_k": 1}
-        assert "k1x1" in client.post("/v1/search", json=asked).json()["passages"][0]["text"]
-        assert client.get("/readyz").json()["status"] == "ready"
-        in_the_middle: list[Any] = []
-
-        def ask() -> None:
-            slow = {"question": "慢" + question_of(1)}
-            in_the_middle.append(client.post("/v1/ask", json=slow))
-
-        thread = threading.Thread(target=ask)
-        thread.start()
-        time.sleep(0.4)  # its encoding takes a second
-        server.stop()
-        thread.join()
-        assert error(in_the_middle[0]) == (503, "engine_lost")
-        assert error(client.get("/readyz")) == (503, "engine_lost")
         upload = {"name": "d3.txt", "text": text_of(3)}
-        assert error(client.post("/v1/articles", json=upload)) == (503, "engine_lost")
-        lines = client.post("/v1/ask", json={**asked, "stream": True}).text.splitlines()
-        assert '"code": "engine_lost"' in lines[-1]
-        assert client.get("/healthz").status_code == 200
-        server.start()
-        until(client, "/readyz", 200)
-        assert "k1x1" in client.post("/v1/search", json=asked).json()["passages"][0]["text"]
+        with lost(client, server.stop, server.start):
+            assert error(client.get("/readyz")) == (503, "engine_lost")
+            assert error(client.post("/v1/articles", json=upload)) == (503, "engine_lost")
+            lines = client.post("/v1/ask", json={**ASKED, "stream": True}).text.splitlines()
+            assert '"code": "engine_lost"' in lines[-1]
+            assert client.get("/healthz").status_code == 200
         assert client.post("/v1/articles", json=upload).status_code < 300
     with opened(tmp_path / "filler", cache, url) as pipeline:
         assert set(numbers(pipeline)) == {1, 2, 3}

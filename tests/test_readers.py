@@ -114,9 +114,9 @@ def test_text_is_made_canonical():
 
 
 def test_a_long_run_of_combining_marks_is_cut_and_fast():
-    began = time.monotonic()
+    began = time.process_time()
     document = read("a" + "\u0301\u0323" * 500_000 + "b")
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
     assert len(document.text) < 40
     assert "999968 control" in document.metadata["notices"][0]
 
@@ -528,19 +528,19 @@ def test_markdown_without_marks_keeps_every_character(lines):
 
 @pytest.mark.parametrize("mark", ["[", "*a ", "> ", "`", "<", "|", "&", "[]("])
 def test_hostile_markdown_ends_in_bounded_time(mark):
-    began = time.monotonic()
+    began = time.process_time()
     for body in [mark * (200_000 // len(mark)) + "x", (mark * 700 + "x\n\n") * 40]:
         assert read(body, "a.md").text.rstrip().endswith("x")
-    assert time.monotonic() - began < 60
+    assert time.process_time() - began < 60
 
 
 def test_wide_tables_and_many_references_end_in_bounded_time():
     table = "|a" * 50 + "\n" + "|-" * 50 + "\n" + ("|甲" * 50 + "\n") * 400
-    began = time.monotonic()
+    began = time.process_time()
     assert texts(read(table, "a.md"))[1:] == [" | ".join("甲" * 50)] * 400
     assert texts(read("[a]: b\n" * 20_000 + "\nx", "a.md"))[-1] == "x"
     assert texts(read("<div>甲<!-- 乙 -->丙</div>" + "<!-- " * 30_000, "a.md"))[0] == "甲丙"
-    assert time.monotonic() - began < 60
+    assert time.process_time() - began < 60
 
 
 def test_ten_megabytes_of_brackets_are_read_as_text():

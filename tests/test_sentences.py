@@ -118,10 +118,10 @@ def test_sentences_tile_the_text(text):
      " ", "1. ", "”", "…a", '"a. ', "《。", "。'"],
 )  # fmt: skip
 def test_hostile_text_takes_linear_time(unit):
-    began = time.monotonic()
+    began = time.process_time()
     length = 1_000_000 if len(unit) == 1 else 150_000
     split_sentences(unit * (length // len(unit)), semicolons=True)
-    assert time.monotonic() - began < 40  # a few seconds on an idle machine
+    assert time.process_time() - began < 40  # a few seconds on an idle machine
 
 
 def test_real_news_gives_sentences_of_sane_length():

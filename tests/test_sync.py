@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from fakes import HashingEncoder
+from serving import WENJU
 
 from rag.errors import BadInput, UnreadableFile
 from rag.intake import Intake
@@ -287,7 +289,7 @@ def test_leaving_ends_what_is_being_parsed(tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         stopped()
-    assert time.monotonic() - since < 20
+    assert time.monotonic() - since < 60
 
 
 # Watching
@@ -295,7 +297,7 @@ def test_leaving_ends_what_is_being_parsed(tmp_path):
 
 def test_a_file_is_given_once_it_is_written_to_its_end(tmp_path):
     stop = threading.Event()
-    events = settled([tmp_path], settle=0.6, stop=stop)
+    events = settled([tmp_path], settle=2.0, stop=stop)
     assert next(events).changed == ()
     done_at = []
 
@@ -314,7 +316,7 @@ def test_a_file_is_given_once_it_is_written_to_its_end(tmp_path):
     found = next(events)
     writer.join()
     assert found.changed == (tmp_path / "a.txt",)
-    assert time.monotonic() - done_at[0] > 0.2
+    assert time.monotonic() - done_at[0] > 1.0
     (tmp_path / "a.txt").unlink()
     assert next(events).gone
     stop.set()
@@ -326,20 +328,18 @@ def test_a_folder_that_is_not_there_cannot_be_watched(tmp_path):
         next(settled([tmp_path / "no"], settle=1))
 
 
-@pytest.mark.model
-def test_the_commands_tell_what_they_did(tmp_path, folder):
-    home = tmp_path / "home"
-    command = [sys.executable, "-m", "api.cli"]
+def test_the_commands_tell_what_they_did(tmp_path, folder, cache):
+    home, env = tmp_path / "home", {**os.environ, "WENJU_CACHE": str(cache)}
     done = subprocess.run(
-        [*command, "sync", folder, "--home", home, "--json"],
-        capture_output=True, text=True, cwd=ROOT, check=True, timeout=200,
+        [*WENJU, "sync", folder, "--home", home, "--json"],
+        capture_output=True, text=True, cwd=ROOT, env=env, check=True, timeout=200,
     )  # fmt: skip
     assert json.loads(done.stdout)["counts"] == {"added": 3, "skipped": 1}
     output = tmp_path / "out.txt"
     with output.open("w") as out, (tmp_path / "err.txt").open("w") as err:
         watching = subprocess.Popen(
-            [*command, "add", "--watch", folder, "--settle", "0.3", "--home", home, "--json"],
-            stdout=out, stderr=err, cwd=ROOT,
+            [*WENJU, "add", "--watch", folder, "--settle", "0.3", "--home", home, "--json"],
+            stdout=out, stderr=err, cwd=ROOT, env=env,
         )  # fmt: skip
     try:
         wait_for(lambda: "watching" in (tmp_path / "err.txt").read_text())
