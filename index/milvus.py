@@ -29,8 +29,9 @@ MOST = 16_384
 """Rows that one call may give: Milvus' limit."""
 
 _NOT_LOADED = 101
-# Servers end connections that ask too often whether they are alive while nothing is asked of them.
-_CHANNEL = {"grpc.keepalive_permit_without_calls": 0}
+# A server may end a connection that asks more often than every five minutes whether it is alive;
+# each call has its own limit of time, so nothing waits for that.
+_CHANNEL = {"grpc.keepalive_time_ms": 600_000, "grpc.keepalive_permit_without_calls": 0}
 _PAGE = 1_000
 
 
