@@ -30,7 +30,7 @@ from index.tokens import Tokenizer, fold
 from rag.language import language_of
 from rag.question import analyse
 from rag.sentences import sentences
-from rag.spans import Asked, candidates
+from rag.span_features import Asked, as_looked_at, candidates
 
 L2 = 2.0
 """Strength of the quadratic penalty on the weights."""
@@ -67,7 +67,7 @@ def rows(source: SquadSet, count: int, tokenizer: Tokenizer) -> Iterator[Row]:
         held = [s for s in sentences(item.paragraph) if any(a in s for a in item.answers)]
         if not held:
             continue
-        text = fold(held[0]) if len(fold(held[0])) == len(held[0]) else held[0]
+        text = as_looked_at(held[0], fold(held[0]))
         language, other = language_of(item.question), language_of(item.paragraph)
         analysis = analyse(item.question, fold, language)
         found = list(candidates(Asked.of(analysis, tokenizer.words, other), text, tokenizer.words))
@@ -146,7 +146,7 @@ def report(title: str, results: Sequence[tuple[float, bool, float]]) -> None:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Fit and print; with --write, write the weights."""
+    """Fit and print; with --write, write the weights of these languages into the file."""
     parser = ArgumentParser(description=__doc__)
     parser.add_argument("sets", nargs="+", metavar="SET")
     parser.add_argument("--questions", type=int, default=1500, help="of each set")
@@ -166,6 +166,8 @@ def main(arguments: Sequence[str]) -> None:
             report(f"  {language} {kind}", checked([r for r in check if r.kind == kind], tried))
         table[language] = fit(own)
     if options.write:
+        if options.write.exists():  # languages that were not fitted now are kept
+            table = json.loads(options.write.read_text(encoding="utf-8")) | table
         text = json.dumps(table, ensure_ascii=False, indent=0, sort_keys=True)
         options.write.write_text(text + "\n", encoding="utf-8")
 

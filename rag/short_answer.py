@@ -13,7 +13,8 @@ from typing import NamedTuple
 from rag.bilingual import to_chinese
 from rag.fitness import STEPS, asked_numbers, series
 from rag.question import Analysis, Wanted
-from rag.spans import Words, best_span
+from rag.span_features import Words
+from rag.spans import best_span
 
 _HAN_DIGITS = "一二三四五六七八九十"
 _TO = r"(?:\s*(?:至|到|-|—|–|~|～)\s*)"

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from index.tokens import Tokenizer, fold
 from rag.question import analyse
 from rag.short_answer import short_answer
-from rag.spans import LONGEST, MOST_CHARACTERS, Asked, best_span, candidates
+from rag.span_features import LONGEST, MOST_CHARACTERS, Asked, candidates
+from rag.spans import best_span
 
 TOKENIZER = Tokenizer()
 
@@ -80,4 +81,28 @@ def test_the_weights_are_of_features_that_spans_can_have():
     assert tables.keys() == {"zh-zh", "en-en", "zh-en", "en-zh"}
     for languages, table in tables.items():
         assert "any" in table, languages
-        assert {"in:all", "left:asked"} <= table["any"].keys()
+        assert {"in:all", "in:none"} <= table["any"].keys()
+
+
+def features(question, sentence, text):
+    analysis = analyse(question, fold, "en")
+    asked = Asked.of(analysis, TOKENIZER.words, "en")
+    found = candidates(asked, sentence, TOKENIZER.words)
+    return next(names for span, names in found if span.of(sentence) == text)
+
+
+def test_an_english_name_is_a_whole_run_of_capitals():
+    asked = "Who opened the harbour?"
+    sentence = "Later the harbour was opened by Anna Maria Lind, the mayor."
+    assert "capitals:whole" in features(asked, sentence, "Anna Maria Lind")
+    assert "capitals:part" in features(asked, sentence, "Maria Lind")
+    assert "capitals:first" in features(asked, sentence, "Later")
+    assert not [n for n in features(asked, sentence, "mayor") if n.startswith("capitals")]
+    found = best_span(analyse(asked, fold, "en"), sentence, fold(sentence), TOKENIZER.words)
+    assert found.span.of(sentence) == "Anna Maria Lind"
+
+
+def test_forms_of_an_english_word_are_said_by_the_question():
+    names = features("Who builds bridges?", "A guild had built or repaired the bridge.", "guild")
+    assert "in:none" in names
+    assert "in:all" in features("Which bridges?", "They crossed a bridge.", "bridge")
