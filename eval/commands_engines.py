@@ -16,6 +16,7 @@ from eval.options import AsJson, Cache, Dictionary, Model, Out, Threads, deliver
 
 if TYPE_CHECKING:
     from eval.engines_archive import Other
+    from eval.run import Json
 
 
 class Server(StrEnum):
@@ -58,10 +59,17 @@ def engines(
     for Milvus (milvus-lite). What --out holds of the other server stays.
     """
     from eval import engines as engines_
+    from eval.run import write
     from eval.target import config_of
 
     home.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(home / server.value, ignore_errors=True)  # what belonged to a server that is gone
+    held = json.loads(out.read_text(encoding="utf-8")) if out and out.is_file() else {}
+
+    def keep(found: Json) -> None:
+        if out is not None:
+            write(out, {**held, server.value: found})
+
     with ExitStack() as opened:
         other = _postgres(opened) if server == Server.POSTGRES else _milvus(opened)
         config = config_of(home, cache, model, dictionary, threads)
@@ -74,6 +82,7 @@ def engines(
             archive=archive,
             count=count,
             said=lambda line: print(line, file=sys.stderr),
+            keep=keep,
         )
     if failovers and server == Server.POSTGRES:
         from eval.failover import failovers as measured
@@ -81,7 +90,6 @@ def engines(
         found["failover"] = measured(failovers, home, config.cache)
     if note:
         found["machine"] = note
-    held = json.loads(out.read_text(encoding="utf-8")) if out and out.is_file() else {}
     deliver({**held, server.value: found}, out, as_json, engines_.show)
 
 

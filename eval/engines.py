@@ -63,6 +63,7 @@ def report(
     archive: Path | None,
     count: int | None,
     said: Said,
+    keep: Callable[[Json], None],
 ) -> Json:
     """The result file of `python -m eval engines`.
 
@@ -75,6 +76,7 @@ def report(
         archive: home of an embedded archive that is brought into the server whole.
         count: at most so many questions of each set, and of the archive.
         said: told what is going on.
+        keep: gets what has been found so far, after each part.
     """
     found: Json = {
         "kind": "engines",
@@ -82,6 +84,7 @@ def report(
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "wenju": __version__,
         "commit": commit(),
+        "server": other.name,
     }
     plain = Pipeline(config)
     with closing(plain):
@@ -89,10 +92,12 @@ def report(
         if questions is not None:
             said(f"asking {questions.name} of both")
             found["answers"] = _answers(config, encoder, other, questions, articles)
+            keep(found)
         found["sets"] = []
         for path in sets:
             said(f"searching the paragraphs of {path.name} in both")
             found["sets"].append(_set(config, encoder, other, path, count))
+            keep(found)
         if archive is not None:
             said(f"bringing {archive} into {other.name}")
             asked = [q.question for path in sets for q in load_squad(path).questions if q.answers]
@@ -195,7 +200,7 @@ def show(found: Json) -> None:
     """The figures for a person: of each engine on a server that was asked."""
     for name, report_ in found.items():
         if isinstance(report_, dict):
-            _show(name, report_)
+            _show(str(report_.get("server", name)), report_)
 
 
 def _show(other: str, found: Json) -> None:
