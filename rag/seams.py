@@ -1,7 +1,8 @@
 """What `rag` asks of the engines below it: an index, a corpus's database, and what goes with them.
 
-The embedded ones (`index.store`, `rag.sqlite`) and PostgreSQL (`index.pg`, `rag.pg`) answer alike:
-tests/test_engines.py asks both the same. `rag.stores` puts together those of one archive.
+The embedded ones (`index.store`, `rag.sqlite`), PostgreSQL (`index.pg`, `rag.pg`) and an index in
+Milvus (`index.milvus`, `rag.milvus`) answer alike: tests/test_engines.py asks all the same.
+`rag.stores` puts together those of one archive.
 """
 
 from __future__ import annotations
