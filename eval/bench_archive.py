@@ -184,6 +184,7 @@ def make(setup: Setup, encoder: Encoder, config: Config, count: int, vectors: Pa
                 setup.lines.step("reading", number, count)
             with timed() as index:
                 pipeline.sync(setup.lines.within(config.home.name))
+        pipeline.tidy()  # as everything does that adds
         snapshot = pipeline.snapshot()
         articles = len(snapshot.groups())
         filled = _filled(vectors, encoder.fingerprint)
