@@ -32,12 +32,17 @@ def test_windows_are_compared_two_and_two() -> None:
     found = judged(windows, [*asked, *between], 60)
     assert found["p95_ratio"] == 2.0  # of 1.5, 2 and 3
     assert found["interval"] == [1.5, 3.0]
+    assert found["ratios"] == [1.5, 2.0, 3.0]
     assert (found["windows"], found["articles"], found["refused"]) == (3, 60, 1)
     assert found["alone"] == {"answers": 60, "med": 100, "p(95)": 200, "max": 200}
     assert found["pooled_p95_ratio"] == 2.0
     assert found["problems"] == ["adding articles made answers 2.00 times as slow"]
     quick = [Asked(a.due, a.seconds if a.due < 100 else 0.1, a.status) for a in asked]
     assert judged(windows, quick, 60)["problems"] == []
+    unsure = [Asked(a.due, a.seconds if a.due >= 400 else 0.1, a.status) for a in asked]
+    told = judged(windows, unsure, 60)
+    assert told["p95_ratio"] == 1.0
+    assert told["problems"] == ["the windows differ too much to tell: 3.00 times is possible"]
     lost = judged(windows, [*quick, Asked(0.5, 1.0, 0)], 60)
     assert lost["problems"] == ["1 questions were not answered"]
     assert judged(windows, asked[:50], 60)["windows"] == 1  # too few answers in the others
