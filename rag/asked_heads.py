@@ -12,8 +12,8 @@ EN_COUNT = r"(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\d{1,
 """A small count, in Chinese and in English."""
 
 _WHO_WROTE = re.compile(
-    r"谁.{0,3}(?:写|撰|著|执笔|署名)|(?:写|撰|著|执笔|署名)的?(?:人|作者)?(?:是|都?有)?(?:谁|哪)"
-    r"|出自(?:谁|哪)|谁的(?:文章|稿子?|手笔|笔下|作品)|谁(?:是|当|任).{0,12}作者"
+    r"谁.{0,3}(?:写|撰|著(?!名)|执笔|署名)|(?:写|撰|著|执笔|署名)的?(?:人|作者)?(?:是|都?有)?(?:谁|哪)"
+    r"|出自(?:谁|哪[一几些两]?(?:位|名|个?人))|谁的(?:文章|稿子?|手笔|笔下|作品)|谁(?:是|当|任).{0,12}作者"
     r"|作者(?:们|都|又|分别|各自?|究竟|到底)*(?:是|有|为|叫)?(?:什么名字|谁|哪|何人|姓名)"
     r"|(?:记者|通讯员|撰稿人|执笔者)(?:们|都|分别)*(?:的名字)?(?:是|有|叫)?(?:谁|哪|什么)"
     r"|署(?:的|了)?(?:是|上)?谁的名|[由是]?谁(?:采写|报道)"
@@ -24,7 +24,9 @@ _WHO_WROTE = re.compile(
     r"|\bwho (?:is|are|was|were) the (?:\w+ )?(?:authors?|writers?)\b|\b(?:written|authored"
     r"|penned) by wh"
     r"|\b(?:whose|which authors?|what authors?)\b.{0,40}\b(?:article|piece|author|wr[io]te?)"
-    r"|\bname (?:of )?the (?:\w+ )?(?:authors?|writers?)\b|\bauthors?\??$|\bby whom\b"
+    r"|\bname (?:of )?the (?:\w+ )?(?:authors?|writers?)\b|\bauthors?\??$"
+    r"|\b(?:articles?|pieces?|reports?|stories|story|written|authored|penned)\b.{0,60}\bby whom\b"
+    r"|\bby whom\b.{0,60}\b(?:articles?|pieces?|written|authored|penned)\b"
 )
 _WHO_SAID = re.compile(
     r"谁(?:所|先|最先|最早)?(?:说|讲|提出|提|喊)|谁的(?:话|观点|看法|主张|说法|原话)"

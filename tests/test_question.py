@@ -154,3 +154,21 @@ def test_a_definition_says_what_its_subject_is():
     assert definition_fit(question, "新质生产力是先进生产力质态") == 1.0
     assert definition_fit(question, "发展是硬道理") == 0.5
     assert definition_fit(question, "要加快发展新质生产力") == 0.0
+
+
+@pytest.mark.parametrize(
+    ("question", "language", "authors"),
+    [
+        ("By whom was the article on the port written?", "en", True),
+        ("Which article tells of the ban, and by whom was it written?", "en", True),
+        ("When was the new area approved, and by whom?", "en", False),
+        ("这篇报道出自谁手？", "zh", True),
+        ("“菜单”的比喻出自哪位记者？", "zh", True),
+        ("“四个革命”的提法出自哪份文件？", "zh", False),
+        ("这篇文章是谁著的？", "zh", True),
+        ("参赛者中谁最著名？", "zh", False),
+    ],
+)
+def test_only_what_is_written_has_an_author(question, language, authors):
+    head = asked(question, language).head
+    assert bool(head and head.authors) is authors
