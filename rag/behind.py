@@ -32,8 +32,11 @@ _LATELY = 3.0
 one text, of some 20 ms, and not as many as there are processors on several."""
 
 _NICE = 10
-"""About a tenth of a processor where others want all of it. Only encoding gets so little: it does
-not hold the interpreter, which others would wait for while this waits for a processor."""
+"""Below the questions, however low these are: about a tenth of a processor where they want all of
+it. Only encoding gets so little, as it does not hold the interpreter: others would wait for that
+while it waits for a processor."""
+
+_LOWEST = 19  # of the system's priorities
 
 
 class Behind:
@@ -89,4 +92,4 @@ def _low() -> None:
     if sys.platform == "linux":
         thread = threading.get_native_id()
         now = os.getpriority(os.PRIO_PROCESS, thread)
-        os.setpriority(os.PRIO_PROCESS, thread, max(now, _NICE))
+        os.setpriority(os.PRIO_PROCESS, thread, min(_LOWEST, now + _NICE))
