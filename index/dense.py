@@ -47,6 +47,8 @@ _TRAINING_ROWS = 4_096  # four times as many gave the same recall
 _SPARE = 32
 # Reading one row in so many costs as much as looking at the codes of all.
 _FEW = 64
+# Rows compared at one time: they stay in a processor's own cache, which for 2,000 rows took half.
+_AT_ONCE = 256
 
 _limit = threading.Lock()
 
@@ -174,10 +176,24 @@ def nearest(
         rows = np.arange(count)
     else:
         rows = _compressed(dense.index, query, depth, len(vectors), allowed)
-    # One formula for every kind of segment, so that equal vectors have equal scores.
-    some = vectors[rows].astype(np.float32, copy=False)
-    exact: NDArray[np.float32] = np.einsum("ij,j->i", some, query)
-    return rows, exact if vectors.dtype == np.float32 else exact / lengths(some)
+    return rows, _products(vectors, rows, query)
+
+
+def _products(
+    vectors: NDArray[Any], rows: NDArray[np.int64], query: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """The exact inner products of some rows with a query, float32, (rows,).
+
+    One formula for every kind of segment, so that equal vectors have equal scores.
+    """
+    products = np.empty(len(rows), np.float32)
+    for start in range(0, len(rows), _AT_ONCE):
+        some = vectors.take(rows[start : start + _AT_ONCE], axis=0).astype(np.float32, copy=False)
+        part = products[start : start + _AT_ONCE]
+        np.einsum("ij,j->i", some, query, out=part)
+        if vectors.dtype != np.float32:
+            part /= lengths(some)
+    return products
 
 
 def _exact(

@@ -112,6 +112,8 @@ class Snapshot:
         self.dim = dim
         self.views = tuple(views)
         self.size = sum(v.size for v in self.views)
+        # It has nearly all of what is looked up; only what it lacks is looked for in the others.
+        self._largest_first = sorted(self.views, key=lambda v: -len(v.segment))
         self.indexed_by = indexed_by or tokenizer.fingerprint
         self.fell_back = fell_back
         self._tokenizer = tokenizer
@@ -242,28 +244,35 @@ class Snapshot:
         Raises:
             KeyError: no segment holds one; raised when all segments have been given.
         """
-        missing = np.ones(len(ids), np.bool_)
         encoded = _encoded(ids)
         keys = keys_of(encoded)
-        for view in self.views:
-            rows = view.segment.columns.ids.locate(encoded, keys)
+        left = np.arange(len(ids))
+        for view in self._largest_first:
+            if not len(left):
+                break
+            some = [encoded[i] for i in left.tolist()]
+            rows = view.segment.columns.ids.locate(some, keys[left])
             held = rows >= 0
             if view.live is not None:
                 held[held] = view.live[rows[held]]
             if held.any():
-                yield view, np.flatnonzero(held), rows[held]
-            missing &= ~held
-        if missing.any():
-            raise KeyError(ids[int(np.flatnonzero(missing)[0])])
+                yield view, left[held], rows[held]
+            left = left[~held]
+        if len(left):
+            raise KeyError(ids[int(left[0])])
 
     def known(self, tokens: Iterable[str]) -> frozenset[str]:
         """Those of some tokens that stand in a row, a deleted one too."""
         wanted = list(dict.fromkeys(tokens))
         encoded = _encoded(wanted)
         keys = keys_of(encoded)
-        there = [v.segment.columns.vocabulary.locate(encoded, keys) >= 0 for v in self.views]
-        found = np.any(there, axis=0) if there and wanted else np.zeros(len(wanted), np.bool_)
-        return frozenset(token for token, here in zip(wanted, found, strict=True) if here)
+        left = np.arange(len(wanted))
+        for view in self._largest_first:
+            if not len(left):
+                break
+            some = [encoded[i] for i in left.tolist()]
+            left = left[view.segment.columns.vocabulary.locate(some, keys[left]) < 0]
+        return frozenset(wanted).difference(wanted[i] for i in left.tolist())
 
     def beginning(self, prefix: str, shortest: int, longest: int) -> list[str]:
         """The tokens that begin so, of so many bytes in UTF-8, in the order of code points."""

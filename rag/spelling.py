@@ -58,9 +58,10 @@ def mended(
     if sounds := _all_pinyin(own, vocabulary):
         return [*map(_whole, pinyin.words_of(sounds, vocabulary))] or [*terms]
     single = [token for term in terms if len(term) == 1 for token in term]
-    absent = dict.fromkeys(single).keys() - vocabulary.known(single)
+    known = vocabulary.known([*single, *own])
+    absent = dict.fromkeys(single).keys() - known
     found = _latin(terms, absent, vocabulary) if absent else [*terms]
-    lacked = frozenset(filter(_HAN.match, own)) - vocabulary.known(own)
+    lacked = frozenset(filter(_HAN.match, own)) - known
     if lacked:
         typed = _Typed(_converter("t2s").convert(question), frozenset(own), lacked)
         found += _regional(typed, vocabulary, tokens)

@@ -8,7 +8,9 @@ to .89 by this.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from types import MappingProxyType
 
 from index.tokens import STOP_WORDS
 from rag.bilingual import base, part_of, to_chinese, to_english
@@ -21,6 +23,10 @@ _FORM = 0.9
 
 _PART = 0.5
 """A Chinese word whose meaning holds the English word with others: .01 more at rank 1."""
+
+WORDS_KEPT = 4_096
+"""Chinese words of which the translations are remembered, a few kilobytes each: half of a
+question's words were asked lately, and a quarter of the keyword search went into translating."""
 
 _LEAST = 0.45
 """Of a translation of several words each counts its share; of more than two, none says enough."""
@@ -52,9 +58,14 @@ def translated(question: str, language: str, tokens: Tokens) -> list[Term]:
 
 
 def _from_chinese(words: Sequence[str], tokens: Tokens) -> list[Term]:
-    terms: list[Term] = []
-    for word, phrases in to_english(words):
-        term: Term = {}
+    return [{**_english(word, tokens), word: 1.0} for word in words]
+
+
+@lru_cache(maxsize=WORDS_KEPT)
+def _english(word: str, tokens: Tokens) -> Mapping[str, float]:
+    """The tokens of a Chinese word's translations, and how much each counts."""
+    term: Term = {}
+    for _, phrases in to_english([word]):
         for phrase in phrases:
             parts = [t for t in tokens(phrase) if t not in STOP_WORDS]
             share = 1 / len(parts) if parts else 0.0
@@ -62,9 +73,7 @@ def _from_chinese(words: Sequence[str], tokens: Tokens) -> list[Term]:
                 _keep(term, part, share)
                 for form in _forms(part):
                     _keep(term, form, share * _FORM)
-        term = {token: weight for token, weight in term.items() if weight >= _LEAST}
-        terms.append(term | {word: 1.0})
-    return terms
+    return MappingProxyType({t: weight for t, weight in term.items() if weight >= _LEAST})
 
 
 def _from_english(question: str, words: Sequence[str]) -> list[Term]:
