@@ -46,7 +46,7 @@ CONTEXT = 1.0
 
 
 # From one posting in so many rows on, adding up over all rows is quicker than sorting postings.
-_DENSE = 50
+_DENSE = 10
 
 
 Counts = dict[str, float]
@@ -148,8 +148,11 @@ def _frequencies(
             together[rows] += tf  # a token's rows are distinct
         held = np.flatnonzero(together > 0)  # of bools it is far quicker than of numbers
         return held, together[held]
-    held, inverse = np.unique(np.concatenate(places), return_inverse=True)
-    return held, np.bincount(inverse, np.concatenate(counts)).astype(np.float32)
+    rows, tf = np.concatenate(places), np.concatenate(counts)
+    order = np.argsort(rows, kind="stable")  # each token's are sorted: this only merges them
+    rows, tf = rows[order], tf[order]
+    first = np.flatnonzero(np.diff(rows, prepend=-1))
+    return rows[first], np.add.reduceat(tf, first)
 
 
 def _weighed(counts: NDArray[np.void]) -> NDArray[np.float32]:

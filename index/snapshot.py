@@ -330,13 +330,13 @@ def _best(found: Sequence[_Found], k: int) -> list[Hit]:
     """The k best of all segments, equal scores by id."""
     scores = np.concatenate([f.scores for f in found]) if found else np.empty(0, np.float32)
     floor = np.partition(scores, len(scores) - k)[len(scores) - k] if len(scores) > k else -np.inf
-    hits = []
+    hits: list[Hit] = []
     for f in found:
         above = np.flatnonzero(f.scores >= floor)
         # A segment's rows are sorted by id, so that row numbers settle ties within it.
         order = np.lexsort((f.rows[above], -f.scores[above]))[:k]
-        for place in above[order]:
-            name = f.view.segment.columns.ids[int(f.rows[place])].decode()
-            hits.append(Hit(name, float(f.scores[place])))
+        kept = above[order]
+        names = f.view.segment.columns.ids.some(f.rows[kept])
+        hits += [Hit(n.decode(), s) for n, s in zip(names, f.scores[kept].tolist(), strict=True)]
     hits.sort(key=lambda h: (-h.score, h.id))
     return hits[:k]

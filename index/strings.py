@@ -59,6 +59,13 @@ class Strings(Sequence[bytes]):
             yield data[start:end]
             start = end
 
+    def some(self, places: NDArray[np.integer]) -> list[bytes]:
+        """The strings at some places, as `self[place]` for each."""
+        ends = self.ends[places]
+        starts = np.where(places > 0, self.ends[places - 1], 0)
+        data = self.data.data
+        return [bytes(data[a:b]) for a, b in zip(starts.tolist(), ends.tolist(), strict=True)]
+
     def find(self, value: bytes) -> int:
         """The place of a string, or -1."""
         return int(self.locate([value])[0])

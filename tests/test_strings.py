@@ -22,6 +22,7 @@ def test_what_is_located_is_there(values: list[bytes], others: list[bytes]) -> N
     assert strings.locate(wanted).tolist() == expected
     assert [strings.find(v) for v in wanted] == expected
     assert list(strings) == values == [strings[i] for i in range(len(strings))]
+    assert strings.some(np.arange(len(values))[::-1]) == values[::-1]
 
 
 @given(VALUES, st.lists(st.binary(max_size=6)))
