@@ -49,7 +49,7 @@ STEPS = re.compile(
 _CURRENCY = re.compile(
     r"元|美元|欧元|港元|日元|英镑|\$|usd|yuan|rmb|dollar|euro|pound|yen|franc|rupee|crown|rouble|ruble|won\b"
 )
-_PERCENT = re.compile(r"%|％|百分|个百分点|成|percent|:\d|倍|半")
+_PERCENT = re.compile(r"%|％|百分|个百分点|成|percent|:\d|比\d|倍|半")
 
 
 def series(folded: str) -> list[int]:
@@ -200,7 +200,7 @@ def _has_unit(unit: str, number: Number, folded: str) -> bool:
         noun = len(unit) > 1 and unit[1:] in after[:8]
         alike = after[:1] in _COUNTERS if unit[0] == "个" else after[:1] == "个" and unit[0] != "人"
         people = unit[0] in _PERSONS and after[:1] in _PERSONS
-        bare = number.written == "digits" and not after[:1].isalnum()
+        bare = number.written == "digits" and not (after[:1].isalnum() or after[:1] in "+-")
         return same or noun or alike or people or bare
     if _MEASURE.match(unit):
         return same
@@ -234,7 +234,7 @@ _AUXILIARY = frozenset(
 _HOW_MANY = re.compile(r"\bhow many ((?:\w+ )?\w+)")
 _SCALE = re.compile(r"^(?:(?:hundred|thousand|million|billion|trillion) )+")
 _EXTENT = re.compile(
-    r"[公英海]?里|千?米|厘米|毫米|英尺|英寸|尺|-?(?:km|kilomet|met(?:er|re)|mile|f[eo]+t\b|yards?\b|inch)|m\b"
+    r"[公英海]?里|公[尺分]|千?米|厘米|毫米|英尺|英寸|尺|-?(?:km|kilomet|met(?:er|re)|mile|f[eo]+t\b|yards?\b|inch)|m\b"
 )
 _MEASURE = re.compile(
     r"公|平方|立方|米|厘|毫|吨|度|列|亩|小时|分钟|秒|斤|克|升|瓦|千|海里|英|元|美"

@@ -24,9 +24,26 @@ _MONTHS = (
 )
 _DAY = re.compile(
     r"\d{1,2}\s*月\s*\d{1,2}|(?<![一二三四五六七八九十])[一二三四五六七八九十]+月[一二三四五六七八九十]+日"
+    r"|[正一二三四五六七八九十冬腊]月[初廿十]|[今昨当次翌]日|[今昨]天"
     rf"|{_MONTHS} \d|\d{{1,2}} {_MONTHS}"
 )
-_YEAR = re.compile(r"\d{3,4}\s*年|[一二三四五六七八九〇零]{4}年|\b1\d{3}\b|\b20\d\d\b|[今去前明]年")
+_ERA_YEAR = (
+    r"[甲乙丙丁戊己庚辛壬癸][子丑寅卯辰巳午未申酉戌亥]年"
+    r"|[\u4e00-\u9fff]{2}(?:元|[一二三四五六七八九十]{1,3}|\d{1,2})年|第[一二三四五六七八九十\d]+年"
+)
+_YEAR = re.compile(
+    r"\d{3,4}\s*年|[一二三四五六七八九〇零]{4}年|\b1\d{3}s?\b|\b20\d\ds?\b|[今去前明当次同]年"
+    rf"|\b\d[\d,]* ?(?:b\.?c|b\.?p|a\.?d|c\.?e)\b|{_ERA_YEAR}"
+)
+_TIME = re.compile(
+    rf"{_YEAR.pattern}|{DATE.pattern}|[正一二三四五六七八九十冬腊]月|[今昨当次翌近]日|日前|年[前后末初底]"
+    r"|时代|[古近现]代|[纪朝]|[古始渐中上更全]新世|[夏商周秦汉隋唐宋元明清]代|[东西南北前后][汉晋宋周魏唐]|[唐宋元明清民][初末]"
+    r"|民国|[春夏秋冬](?:季|天|节)|\w节|期间|以[来后前]|之[前后]|时(?![间代期速装尚髦])|[早晚凌夜][晨上间]|上午|下午|中午"
+    r"|\b(?:era|period|dynasty|age|spring|summer|autumn|winter|today|yesterday|tomorrow|tonight"
+    r"|(?:mon|tues|wednes|thurs|fri|satur|sun)day|noon|midnight|morning|afternoon|evening|ago"
+    r"|last (?:year|month|week)|this (?:year|month|week)|before|after|since|during|until|when)\b"
+)
+"""Whatever may tell a time, where neither a day nor a year is asked for."""
 _ASKS_DAY = re.compile(r"哪一?天|哪日|几号|几月几|\bwh(?:at|ich) (?:day|date)\b")
 _ASKS_YEAR = re.compile(r"哪一?年|何年|\bwh(?:at|ich) year\b")
 _CLAUSE = re.compile(r"[^，。；：！？,;:!?\n]+")
@@ -84,7 +101,7 @@ def answers_in(analysis: Analysis, folded: str) -> list[Span]:
     """The numbers of the asked unit, or the dates as exact as is asked, in a sentence."""
     if analysis.wanted is Wanted.NUMBER:
         return [number.span for number in asked_numbers(analysis, folded)]
-    pattern = DATE
+    pattern = _TIME
     if _ASKS_DAY.search(analysis.folded):
         pattern = _DAY
     elif _ASKS_YEAR.search(analysis.folded):

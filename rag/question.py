@@ -71,7 +71,10 @@ _PERSON = re.compile(
 _TIME = re.compile(
     r"哪一?年|何时|什么时[候间]|啥时候?|何年|几月|几号|几点|哪一?[天日]|哪个?(?:月|世纪|年代|时期"
     r"|年份|日期)"
-    r"|(?:年份|日期|时间)(?:是|为)?(?:什么|何|哪)|\bwhen\b"
+    r"|(?:年份|日期|时间)(?:是|为)?(?:什么|何|哪)"
+    # Where it only joins clauses ("what happens when …") no time is asked for.
+    r"|^when\b(?!.*,)|\bwhen (?:did|do|does|was|were|is|are|will|would|has|have|had|can|could"
+    r"|should|must|may|might|shall)\b|\b(?:know|tell me|say|and|since|until|by) when\b"
     r"|\b(?:what|which) (?:\w+ )?(?:year|date|day|month|century|decade|time)\b"
 )
 _PLACE = re.compile(
@@ -127,9 +130,10 @@ _LATIN = re.compile(
     r"(?<![a-z0-9])[a-z][a-z0-9]*(?:[+&./-][a-z0-9]+)*\+?|(?<!\d)\d+(?:[a-z][a-z0-9]*|(?:\+[a-z0-9]+)+)"
 )
 _HAN = re.compile(r"[\u3400-\u9fff]")
-_UNIT_ASKED = re.compile(r"(?:多少|几(?:多)?)\s*[万亿]*([\u4e00-\u9fff]{1,4})?")
+_UNIT_ASKED = re.compile(r"(?:多少|几(?:多)?)\s*[万亿]*(?!的)([\u4e00-\u9fff]{1,4})?")
 _MONEY = re.compile(
-    r"多少钱|多少[亿万]?(?:元|资金|美元|经费|投资)|(?:投资|资金|经费|预算|造价|成本|收入"
+    r"多少钱|多少[亿万]?(?:元|资金|美元|经费|投资)"
+    r"|多少[\u4e00-\u9fff]{0,3}(?:款|费|薪|工资|租金|奖金|押金|补贴|补助|津贴|税)|(?:投资|资金|经费|预算|造价|成本|收入"
     r"|费用|金额|总额|价|票|款|费|薪|工资|产值|生产总值|gdp|利润)(?:是|为|有|达到?|了|总额)*多少"
     r"|how much (?:money|funding|investment)|\b(?:cost|budget|invest\w*|salary|wages?|price|fine"
     r"|fee)\b"

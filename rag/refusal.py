@@ -107,6 +107,7 @@ def judge(
     refuse = (
         probability < table["threshold"]
         or bool(signals["lost_number"])
+        or lacking == "time"
         or (signals["article"] == 0.0 and _translated(ranking, chosen[0]))
     )
     return Verdict(probability, refuse, missing, lacking, signals)

@@ -146,6 +146,7 @@ def test_when_it_was_published():
         ("《西部大开发规划》提出老旧小区改造要做什么？", "西部大开发规划"),
         ("重庆氢谷项目投资多少元？", "所问的数字"),
         ("四川省委书记怎么看老旧小区改造？", "四川省委"),
+        ("老旧小区改造是哪一天完成的？", "所问的时间"),
     ],
 )
 def test_what_the_archive_does_not_hold_is_refused(question, missing):

@@ -70,6 +70,10 @@ def test_a_date_alone_fits_a_question_for_a_number_half():
         ("首届签约金额是多少？", Wanted.NUMBER, "元", "zh"),
         ("覆盖率达到多少？", Wanted.NUMBER, "%", "zh"),
         ("修了多长时间？", Wanted.NUMBER, LASTING, "zh"),
+        ("每人领到多少补偿款？", Wanted.NUMBER, "元", "zh"),
+        ("When did the bridge open?", Wanted.TIME, "", "en"),
+        ("What happens when many people are arrested?", Wanted.THING, "", "en"),
+        ("When many people are arrested, what do they do?", Wanted.THING, "", "en"),
     ],
 )
 def test_what_a_question_asks_for_and_in_what_unit(question, wanted, unit, language):
@@ -89,7 +93,12 @@ def test_steps_counted_out_in_one_sentence_are_a_series():
     [
         ("桥是哪一天通车的？", "桥在2015年通车,12月26日庆祝。", ["12月26"]),
         ("桥是哪年通车的？", "桥在2015年12月26日通车。", ["2015年"]),
-        ("2015年的桥什么时候通车？", "2015年的桥在春天开工。", []),
+        ("2015年的桥什么时候通车？", "2015年的桥由市里修建。", []),
+        ("2015年的桥什么时候通车？", "2015年的桥在春天开工。", ["春天"]),
+        ("他何时登基？", "进入战国时代后成为习俗。", ["时代"]),
+        ("他于何年登基？", "正德十六年新皇帝继位。", ["正德十六年"]),
+        ("燕军在哪一天入关？", "十月廿一,入松亭关。", ["十月廿"]),
+        ("观景平台是哪年修的？", "平台上常年站满游客。", []),
     ],
 )
 def test_a_date_is_as_exact_as_is_asked(question, sentence, found):
