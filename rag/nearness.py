@@ -33,7 +33,7 @@ _ERA_YEAR = (
 )
 _YEAR = re.compile(
     r"\d{3,4}\s*年|[一二三四五六七八九〇零]{4}年|\b1\d{3}s?\b|\b20\d\ds?\b|[今去前明当次同]年"
-    rf"|\b\d[\d,]* ?(?:b\.?c|b\.?p|a\.?d|c\.?e)\b|{_ERA_YEAR}"
+    rf"|\b\d[\d,]{{0,9}} ?(?:b\.?c|b\.?p|a\.?d|c\.?e)\b|{_ERA_YEAR}"
 )
 _TIME = re.compile(
     rf"{_YEAR.pattern}|{DATE.pattern}|[正一二三四五六七八九十冬腊]月|[今昨当次翌近]日|日前|年[前后末初底]"
