@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index import lexical
+from index.columns import Columns
 from index.dense import nearest
 from index.lexical import Term
 from index.parts import places, restored
 from index.segment import Segment
-from index.strings import keys_of
+from index.strings import Strings, keys_of
 from index.tokens import Tokenizer
 from index.types import AllBut, Hit
 
@@ -112,7 +113,6 @@ class Snapshot:
         self.dim = dim
         self.views = tuple(views)
         self.size = sum(v.size for v in self.views)
-        # It has nearly all of what is looked up; only what it lacks is looked for in the others.
         self._largest_first = sorted(self.views, key=lambda v: -len(v.segment))
         self.indexed_by = indexed_by or tokenizer.fingerprint
         self.fell_back = fell_back
@@ -244,35 +244,44 @@ class Snapshot:
         Raises:
             KeyError: no segment holds one; raised when all segments have been given.
         """
-        encoded = _encoded(ids)
+        missing = np.ones(len(ids), np.bool_)
+        for view, mine, rows in self._looked_up(ids, lambda columns: columns.ids, live=True):
+            missing[mine] = False
+            yield view, mine, rows
+        if missing.any():
+            raise KeyError(ids[int(np.flatnonzero(missing)[0])])
+
+    def _looked_up(
+        self, values: Sequence[str], table: Callable[[Columns], Strings], *, live: bool
+    ) -> Iterator[tuple[View, NDArray[np.int64], NDArray[np.int64]]]:
+        """Which of some strings each segment holds, in a live row where `live`; each one once.
+
+        The largest segment has nearly all of what is looked up; only what it lacks is looked for
+        in the others.
+
+        Yields:
+            A segment, the strings' places in `values`, and those in its table; at least one.
+        """
+        encoded = _encoded(values)
         keys = keys_of(encoded)
-        left = np.arange(len(ids))
+        left = np.arange(len(encoded))
         for view in self._largest_first:
             if not len(left):
                 break
             some = [encoded[i] for i in left.tolist()]
-            rows = view.segment.columns.ids.locate(some, keys[left])
-            held = rows >= 0
-            if view.live is not None:
-                held[held] = view.live[rows[held]]
+            places = table(view.segment.columns).locate(some, keys[left])
+            held = places >= 0
+            if live and view.live is not None:
+                held[held] = view.live[places[held]]
             if held.any():
-                yield view, left[held], rows[held]
+                yield view, left[held], places[held]
             left = left[~held]
-        if len(left):
-            raise KeyError(ids[int(left[0])])
 
     def known(self, tokens: Iterable[str]) -> frozenset[str]:
         """Those of some tokens that stand in a row, a deleted one too."""
         wanted = list(dict.fromkeys(tokens))
-        encoded = _encoded(wanted)
-        keys = keys_of(encoded)
-        left = np.arange(len(wanted))
-        for view in self._largest_first:
-            if not len(left):
-                break
-            some = [encoded[i] for i in left.tolist()]
-            left = left[view.segment.columns.vocabulary.locate(some, keys[left]) < 0]
-        return frozenset(wanted).difference(wanted[i] for i in left.tolist())
+        found = self._looked_up(wanted, lambda columns: columns.vocabulary, live=False)
+        return frozenset(wanted[i] for _, mine, _ in found for i in mine.tolist())
 
     def beginning(self, prefix: str, shortest: int, longest: int) -> list[str]:
         """The tokens that begin so, of so many bytes in UTF-8, in the order of code points."""

@@ -61,10 +61,12 @@ class Strings(Sequence[bytes]):
 
     def some(self, places: NDArray[np.integer]) -> list[bytes]:
         """The strings at some places, as `self[place]` for each."""
-        ends = self.ends[places]
-        starts = np.where(places > 0, self.ends[places - 1], 0)
-        data = self.data.data
+        starts, ends, data = self._starts(places), self.ends[places], self.data.data
         return [bytes(data[a:b]) for a, b in zip(starts.tolist(), ends.tolist(), strict=True)]
+
+    def _starts(self, places: NDArray[np.integer]) -> NDArray[np.int64]:
+        """Where the strings at some places begin in `data`; the places are signed numbers."""
+        return np.where(places > 0, self.ends[places - 1], 0)
 
     def find(self, value: bytes) -> int:
         """The place of a string, or -1."""
@@ -118,7 +120,7 @@ class Strings(Sequence[bytes]):
     def _hold(self, places: NDArray[np.uint32], values: Sequence[bytes]) -> NDArray[np.bool_]:
         """Whether the strings at some places are these, (n,); all compared at once."""
         places = places.astype(np.int64)
-        starts = np.where(places > 0, self.ends[places - 1], 0)
+        starts = self._starts(places)
         sizes = np.array([len(v) for v in values], np.int64)
         same: NDArray[np.bool_] = self.ends[places] - starts == sizes
         kept = np.flatnonzero(same & (sizes > 0))

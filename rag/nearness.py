@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from rag.fitness import DATE, asked_numbers
 from rag.overlap import stands_in
-from rag.question import Analysis, Wanted
+from rag.question import ASKS_DAY, Analysis, Wanted
 from rag.relevance import Ranking
 from rag.types import Span
 
@@ -44,7 +44,6 @@ _TIME = re.compile(
     r"|last (?:year|month|week)|this (?:year|month|week)|before|after|since|during|until|when)\b"
 )
 """Whatever may tell a time, where neither a day nor a year is asked for."""
-_ASKS_DAY = re.compile(r"哪一?天|哪日|几号|几月几|\bwh(?:at|ich) (?:day|date)\b")
 _ASKS_YEAR = re.compile(r"哪一?年|何年|\bwh(?:at|ich) year\b")
 _CLAUSE = re.compile(r"[^，。；：！？,;:!?\n]+")
 
@@ -102,7 +101,7 @@ def answers_in(analysis: Analysis, folded: str) -> list[Span]:
     if analysis.wanted is Wanted.NUMBER:
         return [number.span for number in asked_numbers(analysis, folded)]
     pattern = _TIME
-    if _ASKS_DAY.search(analysis.folded):
+    if ASKS_DAY.search(analysis.folded):
         pattern = _DAY
     elif _ASKS_YEAR.search(analysis.folded):
         pattern = _YEAR

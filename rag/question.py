@@ -10,6 +10,9 @@ from enum import StrEnum
 from rag.asked_heads import COUNT, EN_COUNT, Head, head_asked
 from rag.numerals import numbers
 
+ASKS_DAY = re.compile(r"哪一?天|哪日|几号|几月几|\bwh(?:at|ich) (?:day|date)\b")
+"""What a question for a time has in it that asks for a day."""
+
 LASTING, LONG = "时间", "长短"
 """The units of a question for how long something takes, and for a length, of time or in space."""
 
@@ -133,7 +136,9 @@ _HAN = re.compile(r"[\u3400-\u9fff]")
 _UNIT_ASKED = re.compile(r"(?:多少|几(?:多)?)\s*[万亿]*(?!的)([\u4e00-\u9fff]{1,4})?")
 _MONEY = re.compile(
     r"多少钱|多少[亿万]?(?:元|资金|美元|经费|投资)"
-    r"|多少[\u4e00-\u9fff]{0,3}(?:款|费|薪|工资|租金|奖金|押金|补贴|补助|津贴|税)|(?:投资|资金|经费|预算|造价|成本|收入"
+    # 多少补偿款, but not 多少款新车, 多少新款, 多少条款 and 多少消费者.
+    r"|多少[\u4e00-\u9fff]{0,2}(?:[偿赔罚拨捐贷货借欠汇存退房]款|[\u4e00-\u9fff]费|薪|工资|租金|奖金|押金"
+    r"|补贴|补助|津贴|税)(?![\u4e00-\u9fff])|(?:投资|资金|经费|预算|造价|成本|收入"
     r"|费用|金额|总额|价|票|款|费|薪|工资|产值|生产总值|gdp|利润)(?:是|为|有|达到?|了|总额)*多少"
     r"|how much (?:money|funding|investment)|\b(?:cost|budget|invest\w*|salary|wages?|price|fine"
     r"|fee)\b"

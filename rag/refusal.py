@@ -107,6 +107,7 @@ def judge(
     refuse = (
         probability < table["threshold"]
         or bool(signals["lost_number"])
+        # Numbers need not be told in figures (half, 一半, 很多次), so they are weighed above.
         or lacking == "time"
         or (signals["article"] == 0.0 and _translated(ranking, chosen[0]))
     )

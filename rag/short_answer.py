@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from rag.bilingual import to_chinese
 from rag.fitness import STEPS, asked_numbers, series
-from rag.question import Analysis, Wanted
+from rag.question import ASKS_DAY, Analysis, Wanted
 from rag.span_features import Words
 from rag.spans import best_span
 
@@ -45,7 +45,6 @@ _DAY = re.compile(
     r"|(?<![\d.月-])(?:[12]?\d|3[01])日(?![报本常期子夜元均前后内历])"  # of the month said before
 )
 _ASKS_YEAR = re.compile(r"哪一?年(?!哪?[几月])|何年|what year|which year")
-_ASKS_DAY = re.compile(r"哪一?天|哪日|几号|几月几|\bwh(?:at|ich) (?:day|date)\b")
 _UNIT = re.compile(
     r"\s*[余多]?(?:[万亿]?(?:平方公里|平方千米|平方米|立方米|公里|千米|英里|海里|米|厘米|公分|公尺|英吋"
     r"|吨|[美港欧日澳加]?元|英镑|人次|个?小时|分钟|个百分点|℃|[万亿]?千瓦时?|个月|公斤|千克)|%|％"
@@ -124,7 +123,7 @@ def _cut(analysis: Analysis, sentence: str, fold: Callable[[str], str]) -> str |
     if wanted is Wanted.NUMBER:
         return _number(analysis, sentence)
     if wanted is Wanted.TIME:
-        asks_day = _ASKS_DAY.search(analysis.folded)
+        asks_day = ASKS_DAY.search(analysis.folded)
         pattern = _DAY if asks_day else _YEAR if _ASKS_YEAR.search(analysis.folded) else _DATE
         return _date(analysis, sentence, pattern, fold)
     if wanted is Wanted.LIST:

@@ -25,8 +25,8 @@ _PART = 0.5
 """A Chinese word whose meaning holds the English word with others: .01 more at rank 1."""
 
 WORDS_KEPT = 4_096
-"""Chinese words of which the translations are remembered, a few kilobytes each: half of a
-question's words were asked lately, and a quarter of the keyword search went into translating."""
+"""Chinese words of which the translations are remembered, a few kilobytes each. Of the words of
+2,000 questions of CMRC and XQuAD four in ten had been asked lately: .58 ms a question, not .96."""
 
 _LEAST = 0.45
 """Of a translation of several words each counts its share; of more than two, none says enough."""
