@@ -127,6 +127,12 @@ class Browsing:
         assert not bad, bad
 
 
+def stop_the_clock(page: Page) -> None:
+    """Let no time go by in the page from here on, so that no notice goes before it is clicked."""
+    page.clock.install()
+    page.clock.pause_at(time.time() + 60)
+
+
 def words(page: Page) -> Callable[..., str]:
     """The page's own words: `say("archive.count", n=3)` in the language that it shows."""
 

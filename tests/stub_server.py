@@ -147,6 +147,8 @@ class Handler(BaseHTTPRequestHandler):
         report = {"file": name, "outcome": "added", "articles": ["a1"], "passages": 4}
         if dry_run:
             report |= {"outcome": "preview", "articles": [preview(ARTICLES[0])], "passages": 0}
+        elif self._find("a1") is None:
+            self.server.articles = [ARTICLES[0], *self.server.articles]
         self._json({"files": [{**report, "reason": "", "notices": []}]})
 
     def _list(self, query: dict[str, str]) -> None:
@@ -161,8 +163,11 @@ class Handler(BaseHTTPRequestHandler):
         page = found[first : first + int(query.get("limit", 50))]
         self._json({"articles": page, "total": len(found)})
 
+    def _find(self, wanted: str) -> Json | None:
+        return next((a for a in self.server.articles if a["id"] == wanted), None)
+
     def _article(self, wanted: str) -> None:
-        found = next((a for a in self.server.articles if a["id"] == wanted), None)
+        found = self._find(wanted)
         if found:
             self._json(found)
         else:

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browsing import Browsing, started, words
-from playwright.sync_api import Browser, Locator, Page, expect
+from browsing import Browsing, started, stop_the_clock, words
+from playwright.sync_api import Browser, Locator, Page, Response, expect
 from stub_archive import ARTICLES, EIGHT, HOSTILE, MONEY, SIX
 from stub_server import STATIC, Stub
 
@@ -616,8 +616,17 @@ def test_the_archive_is_searched_and_its_articles_opened(browsing: Browsing, stu
     expect(page.get_by_text("No article matches “nothing like it”.")).to_be_visible()
 
 
+def deleting(response: Response) -> bool:
+    return response.request.method == "DELETE"
+
+
+def listing(response: Response) -> bool:
+    return "/v1/articles?" in response.url
+
+
 def test_deleting_can_be_undone_until_the_notice_goes(browsing: Browsing, stub: Stub) -> None:
     page = browsing.open(f"{stub.url}/#archive")
+    stop_the_clock(page)
     page.get_by_role("button", name="删除《加装电梯首批定为八部》").click()
     link = page.get_by_role("link", name="加装电梯首批定为八部")
     expect(link).to_be_hidden()
@@ -625,9 +634,60 @@ def test_deleting_can_be_undone_until_the_notice_goes(browsing: Browsing, stub: 
     expect(link).to_be_visible()
     assert stub.articles == ARTICLES
     page.get_by_role("button", name="删除《加装电梯首批定为八部》").click()
-    page.locator(".toast").get_by_role("button", name="关闭").click()
+    with page.expect_response(deleting):
+        page.locator(".toast").get_by_role("button", name="关闭").click()
     expect(page.locator(".count")).to_have_text("3 篇文章")
     assert [a["id"] for a in stub.articles] == ["a1", "e1", "h1"]
+
+
+def test_a_notice_goes_by_itself_and_the_article_with_it(browsing: Browsing, stub: Stub) -> None:
+    page = browsing.open(f"{stub.url}/#archive")
+    stop_the_clock(page)
+    page.get_by_role("button", name="删除《加装电梯首批定为八部》").click()
+    page.clock.run_for(7_900)
+    expect(page.locator(".toast")).to_be_visible()
+    assert stub.articles == ARTICLES
+    with page.expect_response(deleting):
+        page.clock.run_for(200)
+    expect(page.locator(".toast")).to_have_count(0)
+    expect(page.locator(".count")).to_have_text("3 篇文章")
+    assert [a["id"] for a in stub.articles] == ["a1", "e1", "h1"]
+
+
+def test_one_deletion_is_undone_after_another_was_done(browsing: Browsing, stub: Stub) -> None:
+    page = browsing.open(f"{stub.url}/#archive")
+    rows, count = page.locator(".article-row"), page.locator(".count")
+    stop_the_clock(page)
+    for left in (3, 2):
+        rows.filter(visible=True).first.get_by_role("button").click()
+        expect(count).to_have_text(f"{left} 篇文章")
+    expect(rows.filter(visible=True).first.get_by_role("link")).to_be_focused()
+    with page.expect_response(listing):
+        page.locator(".toast").first.get_by_role("button", name="关闭").click()
+    expect(rows).to_have_count(3)  # the list was read again, one of it hidden
+    expect(count).to_have_text("2 篇文章")
+    page.get_by_role("button", name="撤销").click()
+    expect(rows.first).to_be_visible()
+    expect(count).to_have_text("3 篇文章")
+    assert stub.articles == ARTICLES[1:]
+
+
+def test_an_article_that_is_added_again_is_not_deleted_after_it(
+    browsing: Browsing, stub: Stub
+) -> None:
+    page = browsing.open(f"{stub.url}/#archive")
+    stop_the_clock(page)
+    page.locator(".article-row").first.get_by_role("button").click()
+    page.locator("#files").set_input_files(
+        [{"name": "page.txt", "mimeType": "text/plain", "buffer": b"text"}]
+    )
+    page.get_by_role("button", name="加入资料库").click()
+    expect(page.locator(".upload-outcome")).to_have_text("已加入")
+    expect(page.locator(".toast")).to_have_count(0)
+    page.clock.run_for(60_000)
+    expect(page.locator(".count")).to_have_text("4 篇文章")
+    expect(page.locator(".article-row").first).to_be_visible()
+    assert {a["id"] for a in stub.articles} == {a["id"] for a in ARTICLES}
 
 
 def test_what_was_read_is_shown_and_accepted_before_it_is_stored(
@@ -996,6 +1056,7 @@ def test_text_stands_out_from_its_ground(browsing: Browsing, stub: Stub, scheme:
         [{"name": "page.txt", "mimeType": "text/plain", "buffer": b"text"}]
     )
     page.locator(".seams summary").click()
+    stop_the_clock(page)
     page.locator(".article-row .bare").last.click()
     assert page.evaluate(CONTRAST) == []
     page.locator(".toast .plain").click()  # undone: leaving the page would delete it
@@ -1048,8 +1109,10 @@ def test_axe_finds_nothing(
     assert axe_finds(page, axe) == []
     page.locator(".upload-choice .primary").click()
     expect(page.locator(".upload-outcome")).to_contain_text(words(page)("upload.added"))
+    stop_the_clock(page)
     page.locator(".article-row .bare").last.click()
-    expect(page.locator(".toast")).to_be_visible()
+    page.locator(".toast").hover()  # a notice that is pointed at stays
+    page.clock.resume()  # axe waits by the clock
     assert axe_finds(page, axe) == []
     page.locator(".toast .plain").click()  # undone: leaving the page would delete it
 

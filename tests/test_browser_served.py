@@ -17,7 +17,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from browsing import ROOT, Browsing, served, started, tab_to, words
+from browsing import ROOT, Browsing, served, started, stop_the_clock, tab_to, words
 from playwright.sync_api import Browser, Locator, Page, expect
 from scan_pages import INSTALLED, scan
 
@@ -415,6 +415,7 @@ def test_a_conversation_goes_on_is_kept_and_exported(
             assert [t["question"] for t in json.loads(text)["turns"]] == [first, second]
     page.get_by_role("button", name=say("chat.new")).click()
     expect(page.get_by_role("heading", name=say("welcome.title"))).to_be_visible()
+    stop_the_clock(page)
     page.get_by_role("button", name=f"{say('chat.delete')}: {first}").click()
     expect(page.locator(".chats li")).to_have_count(0)
     page.get_by_role("button", name=say("undo")).click()
@@ -549,11 +550,12 @@ def test_a_page_is_looked_at_added_asked_and_deleted(
     )
     links = row.locator(".upload-articles a")
     names = links.evaluate_all("nodes => nodes.map(n => n.dataset.article)")
+    stop_the_clock(page)
     links.first.click()
     expect(page.locator(".reader-text .block-body").first).to_be_visible()
     page.get_by_role("button", name=say("article.close")).click()
     for n, name in enumerate(names):
-        listed = page.locator(".article-row", has=page.locator(f'[data-article="{name}"]'))
+        listed = page.locator(f'.article-row[data-article="{name}"]')
         listed.get_by_role("button").click()
         if n == 0:
             page.get_by_role("button", name=say("undo")).click()
@@ -635,6 +637,7 @@ def test_everything_is_done_by_keyboard_alone(
     expect(page.locator("#reader")).to_contain_text("滨江路夜间封闭施工。")
     key.press("Escape")
     undo = page.locator(".toast", has=page.locator(".plain"))
+    stop_the_clock(page)
     press(page.locator(".article-row button"))
     press(undo.locator(".plain"))
     expect(page.locator(".article-row")).to_be_visible()

@@ -31,11 +31,14 @@ export class Archive {
     this.rows = new Map();
     /** @type {Map<string, () => void>} ends the time to undo */
     this.notices = new Map();
+    /** Deletions on their way to the server. @type {Set<Promise<void>>} */
+    this.going = new Set();
     this.turn = 0;
-    /** Articles read so far, those being deleted among them. */
+    /** Articles read so far, and in all; those being deleted are among them. */
     this.loaded = 0;
+    this.total = 0;
     this.built = false;
-    addEventListener("pagehide", () => this.settle());
+    addEventListener("pagehide", () => void this.settle());
   }
 
   /** Draws the view and reads the list. */
@@ -76,7 +79,11 @@ export class Archive {
     );
     this.problem = el("div");
     this.index = el("p", { class: "aside index" });
-    this.uploads ??= new UploadBox({ open: this.app.open, onAdded: () => this.changed() });
+    this.uploads ??= new UploadBox({
+      open: this.app.open,
+      onAdd: () => this.settle(), // an article that is added again must not be deleted after it
+      onAdded: () => this.changed(),
+    });
     this.root.replaceChildren();
     fill(
       this.root,
@@ -190,21 +197,19 @@ export class Archive {
       }
       fill(
         this.list,
-        ...articles
-          .filter((/** @type {any} */ a) => !this.leaving.has(a.id))
-          .map((/** @type {any} */ a) => {
-            // The same row stays: one that is being clicked just now must not be another.
-            const key = JSON.stringify(a);
-            const row = drawn.get(key) ?? this.row(a);
-            row.hidden = false;
-            this.rows.set(key, row);
-            return row;
-          }),
+        ...articles.map((/** @type {any} */ a) => {
+          // The same row stays: one that is being clicked just now must not be another.
+          const key = JSON.stringify(a);
+          const row = drawn.get(key) ?? this.row(a);
+          this.rows.set(key, row);
+          return row;
+        }),
       );
       if (held !== document.activeElement && held?.isConnected) held.focus(); // it was in the list
       this.loaded = offset + articles.length;
       this.more.hidden = this.loaded >= total;
-      this.tell(total - this.leaving.size);
+      this.total = total;
+      this.hide();
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       const again = el(
@@ -215,6 +220,16 @@ export class Archive {
       );
       this.problem.replaceChildren(errorNote(error), again);
     }
+  }
+
+  /** Hides the rows of what is being deleted, and counts the others. */
+  hide() {
+    let hidden = 0;
+    for (const row of this.rows.values()) {
+      row.hidden = this.leaving.has(row.dataset.article);
+      hidden += Number(row.hidden);
+    }
+    this.tell(this.total - hidden);
   }
 
   /** @param {number} total */
@@ -232,10 +247,10 @@ export class Archive {
     const name = quoted(article);
     const row = el(
       "li",
-      { class: "article-row" },
+      { class: "article-row", "data-article": article.id },
       el(
         "a",
-        { class: "article-link", href: address(article.id, null), "data-article": article.id },
+        { class: "article-link", href: address(article.id, null) },
         el(
           "span",
           { class: "article-title", lang: article.language ?? null },
@@ -271,24 +286,29 @@ export class Archive {
    * @param {HTMLElement} row
    */
   remove(article, row) {
-    const next = row.nextElementSibling ?? row.previousElementSibling;
-    row.hidden = true;
     this.leaving.add(article.id);
-    /** @type {HTMLElement | null} */ (next?.querySelector("a"))?.focus();
+    this.hide();
+    const shown = [...this.rows.values()].filter((other) => other === row || !other.hidden);
+    const at = shown.indexOf(row);
+    (shown[at + 1] ?? shown[at - 1])?.querySelector("a").focus();
     const stay = () => {
       this.leaving.delete(article.id);
       this.notices.delete(article.id);
-      row.hidden = false;
+      this.hide();
     };
     const end = toast(t("archive.deleted", { title: article.title ?? t("article.untitled") }), {
       action: t("undo"),
       onAction: stay,
-      onEnd: () =>
-        void this.destroy(article.id).catch((error) => {
-          if (!(error instanceof Failure)) throw error;
-          stay();
-          toast(`${t("archive.kept")} · ${faultWords(error)}`);
-        }),
+      onEnd: () => {
+        const done = this.destroy(article.id)
+          .catch((error) => {
+            if (!(error instanceof Failure)) throw error;
+            stay();
+            toast(`${t("archive.kept")} · ${faultWords(error)}`);
+          })
+          .finally(() => this.going.delete(done));
+        this.going.add(done);
+      },
     });
     this.notices.set(article.id, end);
   }
@@ -301,8 +321,9 @@ export class Archive {
     await this.changed();
   }
 
-  /** The page is being left: what was deleted is deleted now. */
-  settle() {
+  /** Deletes now what still waited to be undone; gives the end of all deletions. */
+  async settle() {
     for (const end of [...this.notices.values()]) end();
+    await Promise.all(this.going);
   }
 }

@@ -11,7 +11,10 @@ const LISTED = 20;
 
 /** The drop zone and a row for each file. Files are sent one after another. */
 export class UploadBox {
-  /** @param {{open: (article: any, place: any) => void, onAdded: () => void}} app */
+  /**
+   * @param {{open: (article: any, place: any) => void, onAdd: () => Promise<void>,
+   *   onAdded: () => void}} app `onAdd` runs before a file's articles are stored, `onAdded` after
+   */
   constructor(app) {
     this.app = app;
     this.queue = Promise.resolve();
@@ -138,6 +141,7 @@ export class UploadBox {
         step = dryRun ? "upload.reading" : "upload.adding";
         this.draw(state, moving);
       };
+      if (!dryRun) await this.app.onAdd();
       const [report] = (await upload(file, onProgress, { dryRun })).files;
       if (report.outcome === "preview") this.preview(file, report, state);
       else await this.tell(report, state);
