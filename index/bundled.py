@@ -3,9 +3,10 @@
 Two installed packages carry it as data: one the weights in 4-bit blocks, one the tokenizer. Neither
 is imported. They are turned, once, into a folder of the cache that every process serves from:
 
-    <cache>/multilingual-e5-small-<key>/encoder.onnx tokenizer.json manifest.json
+    <cache>/multilingual-e5-small-<key>-<version>/encoder.onnx tokenizer.json manifest.json
 
-The key names everything that decides a vector: weights, tokenizer, graph and prompts. The folder is
+The key names everything that decides a vector: weights, tokenizer, graph and prompts; the version
+what else the files give. The folder is
 written under another name, made durable and renamed, under a lock between processes; so it is there
 whole or not at all. The manifest holds the size and SHA-256 of each file, and they are checked
 whenever the folder is opened: 100 MB, 0.1 s of a processor that has SHA instructions.
@@ -43,6 +44,8 @@ _MANIFEST = "manifest.json"
 # Raise it when `index.graph` or `index.quantise` changes what comes out, so that old vectors are
 # not mixed with new ones.
 _GRAPH_VERSION = 2
+# Raise it when the files change and the vectors do not.
+_FILES_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +128,8 @@ def ensure_bundled(cache_dir: Path, progress: Callable[[str], None] | None = Non
         weights = WeightFile(_locate(_WEIGHTS))
         write_int8(weights, folder / TOKENIZER_FILE, folder / MODEL_FILE)
 
-    return ensure_folder(cache_dir, bundled_fingerprint(), build, progress)
+    name = f"{bundled_fingerprint()}-{_FILES_VERSION}"
+    return ensure_folder(cache_dir, name, build, progress)
 
 
 def ensure_torch_folder(cache_dir: Path, progress: Callable[[str], None] | None = None) -> Path:

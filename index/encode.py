@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,6 +63,30 @@ class Encoder(Protocol):
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text as a passage, to be compared with `max_tokens`."""
+        ...
+
+
+class Tokens(NamedTuple):
+    """What a model makes of a text's tokens, n of them.
+
+    Attributes:
+        ids: int64, (n,); equal ids are equal pieces of text.
+        spans: where in the text each begins and ends, in characters, int32, (n, 2); (0, 0) for
+            those that the model adds.
+        states: float32, (n, layers, dim).
+    """
+
+    ids: NDArray[np.int64]
+    spans: NDArray[np.int32]
+    states: NDArray[np.float32]
+
+
+@runtime_checkable
+class TokenEncoder(Protocol):
+    """An encoder that tells what it makes of each token, too."""
+
+    def tokens(self, text: str) -> Tokens:
+        """A text, as it is and without a prompt; of a longer one than it reads, its beginning."""
         ...
 
 
@@ -127,7 +151,9 @@ class BundledEncoder:
         self._threads = threads
         self.fingerprint = bundled.bundled_fingerprint()
         self.name = f"{bundled.NAME} (bundled, int8)"
-        self.dim = int(self._session.get_outputs()[0].shape[1])
+        outputs = self._session.get_outputs()
+        self.dim = int(outputs[0].shape[1])
+        self._layers = [output.name for output in outputs[1:]]
         self._overhead = len(self._pieces.ids(bundled.PASSAGE_PROMPT))
         self.max_tokens = _POSITIONS - self._overhead
 
@@ -145,6 +171,14 @@ class BundledEncoder:
         """As `Encoder.count_tokens`."""
         ids = self._pieces.ids
         return [max(0, len(ids(bundled.PASSAGE_PROMPT + t)) - self._overhead) for t in texts]
+
+    def tokens(self, text: str) -> Tokens:
+        """As `TokenEncoder.tokens`."""
+        ids, spans = self._pieces.cut(text)
+        held = np.array(ids[:_POSITIONS], dtype=np.int64)
+        layers = self._session.run(self._layers, {"input_ids": held[None]})
+        states = np.stack([layer[0] for layer in layers], axis=1)
+        return Tokens(held, np.array(spans[:_POSITIONS], dtype=np.int32), states)
 
     def _encode(
         self, prompt: str, texts: Sequence[str], progress: Callable[[int], None] | None
@@ -177,7 +211,7 @@ class BundledEncoder:
         whole = len(ids) <= _POSITIONS
         if not whole:
             ids = [*ids[: _POSITIONS - 1], ids[-1]]
-        output = self._session.run(None, {"input_ids": np.array([ids], dtype=np.int64)})
+        output = self._session.run(["embedding"], {"input_ids": np.array([ids], dtype=np.int64)})
         return output[0][0], whole
 
 

@@ -13,8 +13,9 @@ range. So each channel is divided by a factor and the weights that it meets are 
 
 The table of word vectors keeps the 4-bit blocks of the weight file; it is not rounded again.
 
-Input: `input_ids`, int64, (1, tokens), 1 to 512 tokens with the special ones. Output: `embedding`,
-float32, (1, hidden), length 1.
+Input: `input_ids`, int64, (1, tokens), 1 to 512 tokens with the special ones. Outputs: `embedding`,
+float32, (1, hidden), length 1; and after it what the layers of `read_layers` make of each token,
+float32, (1, tokens, hidden). ONNX Runtime works out only those that are asked for.
 """
 
 from __future__ import annotations
@@ -144,6 +145,14 @@ def _layer(graph: _Graph, x: str, name: str) -> str:
     return graph.normalised_sum(outer, x, f"{name}.oln")
 
 
+def read_layers(layers: int) -> list[str]:
+    """The outputs of the layers in the middle, at three quarters and last, of so many.
+
+    The earlier ones tell more of single words, the last of the whole text.
+    """
+    return [f"l{n}.oln.out" for n in (layers // 2 - 1, 3 * layers // 4 - 1, layers - 1)]
+
+
 def build(weights: WeightFile, factors: Factors | None) -> onnx.ModelProto:
     """The whole encoder, input and output as the module says.
 
@@ -170,6 +179,12 @@ def build(weights: WeightFile, factors: Factors | None) -> onnx.ModelProto:
         helper.make_tensor_value_info(name, TensorProto.FLOAT, None, " ".join(layers))
         for name, layers in graph.linear_inputs.items()
     ]
+    if factors is not None:
+        outputs += [
+            # Without their shape, by which ONNX Runtime would join operators and round otherwise.
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, None)
+            for name in read_layers(shape.layers)
+        ]
     body = helper.make_graph(graph.nodes, "encoder", [ids], outputs, graph.constants)
     opsets = [helper.make_opsetid("", _OPSET), helper.make_opsetid(_FUSED, 1)]
     return helper.make_model(body, opset_imports=opsets, ir_version=_IR)

@@ -48,6 +48,13 @@ class Pieces:
 
     def ids(self, text: str) -> list[int]:
         """The ids of a text's pieces, with those that the model puts before and after."""
+        return self.cut(text)[0]
+
+    def cut(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
+        """As `ids`, and of each piece where in the text it begins and ends, in characters.
+
+        What the model puts before and after stands nowhere: (0, 0).
+        """
         pieces = list(dict.fromkeys([*self._always, *self._standing(text)]))
         places = np.array([self._trie[piece] for piece in pieces])
         scored = list(zip(pieces, self._scores[places].tolist(), strict=True))
@@ -56,8 +63,9 @@ class Pieces:
         few.pre_tokenizer = self._frame.pre_tokenizer
         few.post_processor = self._frame.post_processor
         few.add_special_tokens(self._special)
-        found: list[int] = self._numbers[places[few.encode(text).ids]].tolist()
-        return found
+        encoded = few.encode(text)
+        ids: list[int] = self._numbers[places[encoded.ids]].tolist()
+        return ids, encoded.offsets
 
     def _standing(self, text: str) -> Iterable[str]:
         """The vocabulary's pieces that stand in a text."""

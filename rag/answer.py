@@ -14,6 +14,7 @@ from rag import attribution, conflict, refusal, select
 from rag.asked_heads import Head, about, asks_who_said
 from rag.fitness import series
 from rag.question import Analysis, Wanted, analyse
+from rag.reader import Reader
 from rag.relevance import Candidate, Ranking, candidates_of, rank
 from rag.short_answer import short_answer
 from rag.types import Article, Claim, Draft, Evidence, Question, Vectors
@@ -49,6 +50,7 @@ class Tools:
         question_vectors: other questions to unit rows; a model call each.
         fold: width, case and script folding.
         words: a text cut into words and marks.
+        reader: reads a sentence for the answer; None where the model cannot.
     """
 
     sentence_vectors: Vectors
@@ -56,6 +58,7 @@ class Tools:
     question_vectors: Vectors
     fold: Callable[[str], str]
     words: Callable[[str], list[str]]
+    reader: Reader | None = None
 
 
 def draft(
@@ -118,7 +121,11 @@ def draft(
     if other is not None:
         chosen = [chosen[0], other]
     sentences = [candidates[i].text for i in chosen]
-    short = short_answer(analysis, sentences, tools.fold, tools.words) if other is None else None
+    short = (
+        short_answer(analysis, sentences, tools.fold, tools.words, tools.reader)
+        if other is None
+        else None
+    )
     return Draft(
         _claims(ranking, evidence, chosen, verdict.probability),
         short_answer=short.text if short else None,

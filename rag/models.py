@@ -9,9 +9,10 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from index.encode import Encoder, load_encoder
+from index.encode import Encoder, TokenEncoder, load_encoder
 from rag import centre, generate, rerank, writing
 from rag.config import Config, ModelServer
+from rag.reader import Reader
 
 QUESTIONS_KEPT = 1_000
 """Questions whose vectors are kept: readers ask again, with other filters or after a correction."""
@@ -82,6 +83,11 @@ class Models:
         vector: NDArray[np.float32] = self.encoder().encode_queries([text])[0]
         vector.setflags(write=False)  # it is kept, and handed to whoever asks the same
         return vector
+
+    def reader(self) -> Reader | None:
+        """Reads sentences for answers; None where the encoder does not tell of its tokens."""
+        encoder = self.encoder()
+        return Reader(encoder) if isinstance(encoder, TokenEncoder) else None
 
     def writer(self, mode: str) -> writing.Writer | None:
         """The language model with the time that it has for this question."""

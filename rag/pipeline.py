@@ -369,6 +369,7 @@ class Pipeline:
             question_vectors=lambda texts: self.encoder().encode_queries(texts),
             fold=fold,
             words=self.tokenizer.words,
+            reader=self.models.reader(),
         )
 
 

@@ -222,15 +222,23 @@ class _Place:
 
 
 def _pieces(cut: Sequence[str]) -> tuple[list[str], list[int]]:
-    """The words and marks that are not blank, at most MOST_WORDS, and where each ends."""
+    """The words and marks that are not blank, at most MOST_WORDS, and where each ends.
+
+    A number is one word with the commas between its digits.
+    """
     pieces: list[str] = []
     ends: list[int] = []
     end = 0
     for piece in cut:
         end += len(piece)
-        if piece.strip(" "):
-            pieces.append(piece)
-            ends.append(end)
+        if not piece.strip(" "):
+            continue
+        beside = ends[-2:-1] == [end - len(piece) - 1] and pieces[-1] == ","
+        if beside and piece[0].isdigit() and pieces[-2][-1].isdigit():
+            piece = f"{pieces[-2]},{piece}"
+            del pieces[-2:], ends[-2:]
+        pieces.append(piece)
+        ends.append(end)
     return pieces[:MOST_WORDS], ends[:MOST_WORDS]
 
 

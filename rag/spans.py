@@ -13,13 +13,18 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
 
 from rag.question import Analysis
+from rag.reader import Reading
 from rag.span_features import HAN, Asked, Words, as_looked_at, candidates
 from rag.types import Span
+
+FEATURES = 0.5
+"""What the features count beside the reader's log-probability."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +35,14 @@ class Found:
     probability: float
 
 
-def best_span(analysis: Analysis, sentence: str, folded: str, words: Words) -> Found | None:
+def best_span(
+    analysis: Analysis,
+    sentence: str,
+    folded: str,
+    words: Words,
+    reading: Reading | None = None,
+    holding: Sequence[Span] | None = None,
+) -> Found | None:
     """The span of a sentence that answers best.
 
     Args:
@@ -38,6 +50,8 @@ def best_span(analysis: Analysis, sentence: str, folded: str, words: Words) -> F
         sentence: as printed.
         folded: the sentence, folded.
         words: cuts into words.
+        reading: what the reader makes of the sentence; None for the features alone.
+        holding: only spans that hold one of these whole; None for all.
 
     Returns:
         None where there is no span.
@@ -47,10 +61,19 @@ def best_span(analysis: Analysis, sentence: str, folded: str, words: Words) -> F
     text = as_looked_at(sentence, folded)
     asked = Asked.of(analysis, words, language)
     found = list(candidates(asked, text, words))
+    if holding is not None:
+        found = [
+            (span, names)
+            for span, names in found
+            if any(span.start <= held.start and held.end <= span.end for held in holding)
+        ]
     if not found:
         return None
     shared, own = table["any"], table.get(analysis.wanted.value, {})
     scores = [sum(shared.get(n, 0.0) + own.get(n, 0.0) for n in names) for _, names in found]
+    if reading is not None:
+        read = reading.scores([span for span, _ in found]).tolist()
+        scores = [own + FEATURES * score for own, score in zip(read, scores, strict=True)]
     top = max(scores)
     total = sum(math.exp(score - top) for score in scores)
     return Found(found[scores.index(top)][0], 1.0 / total)
