@@ -176,7 +176,9 @@ def _normalised(x: Floats, table: dict[str, Floats], name: str) -> Floats:
 
 
 def _log_softmax(x: Floats) -> Floats:
-    x = x - x.max(axis=-1, keepdims=True, initial=-np.inf)
+    if not x.size:  # the question alone is longer than what is read
+        return x
+    x = x - x.max(axis=-1, keepdims=True)
     likely: Floats = x - np.log(np.exp(x).sum(axis=-1, keepdims=True))
     return likely
 

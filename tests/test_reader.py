@@ -191,6 +191,20 @@ def test_a_very_long_sentence_is_read_to_where_the_model_ends(encoder: BundledEn
     assert far <= near
 
 
+@pytest.mark.model
+def test_a_question_longer_than_what_is_read_leaves_nothing_of_the_sentence(
+    encoder: BundledEncoder,
+) -> None:
+    question, sentence = "谁？ who? " * 200, "最后由林知远浇水。"
+    reading = Reader(encoder).read(question, sentence)
+    assert 0 <= reading.answers <= 1
+    assert len(reading.spans) == 0
+    found = short_answer(
+        analyse(question, fold, "zh"), [sentence], fold, TOKENIZER.words, Reader(encoder)
+    )
+    assert found is None or found.text in sentence
+
+
 PARAGRAPHS = (
     "桥由周明远设计。桥长三公里。桥边有一座公园。",
     "集市每周六开放。集市上卖瓷器。",
