@@ -142,7 +142,8 @@ def marked(source: SquadSet, reader: Reader | None, titles: frozenset[str]) -> l
         if not held_out or holds is None:
             continue
         analysis = analyse(item.question, fold, language_of(item.question))
-        short = short_answer(analysis, [holds], fold, tokenizer.words, reader)
+        read = reader.asked(item.question) if reader else None
+        short = short_answer(analysis, [holds], fold, tokenizer.words, read)
         text, answers = short.text if short else "", _standing(item.answers, holds)
         score = best(cmrc_exact, text, answers), best(cmrc_f1, text, answers)
         found.append(Score(*score, short is not None and short.sure))

@@ -111,7 +111,9 @@ def draft(
         evidence,
         tools.sentence_vectors,
     )
-    chosen = _chosen(analysis, ranking, evidence, list(named))
+    read = tools.reader.asked(analysis.text) if tools.reader else None
+    ordered = select.read_across(analysis, ranking, evidence, read) if read else ranking
+    chosen = _chosen(analysis, ordered, evidence, list(named))
     verdict = judge(analysis, ranking, evidence, chosen)
     # Articles that the question names are there, and words that it quotes: what they say answers
     # it, however worded.
@@ -122,9 +124,7 @@ def draft(
         chosen = [chosen[0], other]
     sentences = [candidates[i].text for i in chosen]
     short = (
-        short_answer(analysis, sentences, tools.fold, tools.words, tools.reader)
-        if other is None
-        else None
+        short_answer(analysis, sentences, tools.fold, tools.words, read) if other is None else None
     )
     return Draft(
         _claims(ranking, evidence, chosen, verdict.probability),

@@ -11,9 +11,9 @@ it (Devlin et al. 2019, for SQuAD), and the pair of texts one of being question 
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib import resources
 
 import numpy as np
@@ -63,7 +63,7 @@ class Reading:
     """What the reader makes of a sentence.
 
     Attributes:
-        answers: probability, 0 to 1, that the sentence answers the question.
+        answers: log-odds that the sentence answers the question; higher is better.
         spans: of the sentence's tokens, in characters, (n, 2).
         starts: log-probability of each token to begin the answer, (n,), if the sentence has it.
         ends: the same for ending it.
@@ -88,6 +88,10 @@ class Reading:
         first = np.minimum(first, len(self.spans) - 1)
         likely: Floats = self.starts[first] + self.ends[last]
         return np.where(read, likely, self.starts.min() + self.ends.min())
+
+
+Read = Callable[[str], Reading]
+"""What a question makes of a sentence."""
 
 
 def joined(question: str, sentence: str) -> tuple[str, int]:
@@ -123,6 +127,10 @@ class Reader:
     def __init__(self, encoder: TokenEncoder) -> None:
         self._encoder = encoder
 
+    def asked(self, question: str) -> Read:
+        """How a question reads sentences: each once, however often it is asked for."""
+        return cache(lambda sentence: self.read(question, sentence))
+
     def read(self, question: str, sentence: str) -> Reading:
         """What the sentence says to the question; one call of the encoder."""
         text, begins = joined(question, sentence)
@@ -130,7 +138,7 @@ class Reader:
         answers, starts, ends = forward(given, weights())
         held = given.within
         return Reading(
-            1.0 / (1.0 + float(np.exp(-answers))),
+            answers,
             given.spans[held],
             _log_softmax(starts[held]),
             _log_softmax(ends[held]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,9 @@ from numpy.typing import NDArray
 from rag.fitness import STEPS
 from rag.overlap import pairs_of
 from rag.question import Analysis, Wanted
+from rag.reader import Read
 from rag.relevance import Candidate, Ranking
+from rag.types import Evidence
 
 MAINS = 3
 """Sentences chosen for themselves; what completes them comes on top. The third adds .02 to .06 to
@@ -28,6 +31,17 @@ LIKELY = 0.08
 
 RUN_LEAD = 1.5
 """A single sentence must score so much higher than a list over sentences to be taken instead."""
+
+READ = 5
+"""Foreign sentences that are read to choose among; with 8 the answers were the same."""
+
+ACROSS = 0.5
+"""What the reader's log-odds add to a foreign sentence's score. Of .25, .5 and 1 all help: of the
+held-out questions of XQuAD .836 instead of .822 were contained (en→zh) and .782 instead of .771
+(zh→en), in fewer sentences."""
+
+MOST_TOLD = 4.0
+"""Log-odds beyond which the reader is not believed."""
 
 SAME = 0.8
 """Sentences that share so many character pairs say the same."""
@@ -48,6 +62,31 @@ def probabilities(ranking: Ranking) -> NDArray[np.float64]:
     weights = np.exp(ranking.scores - ranking.scores.max())
     result: NDArray[np.float64] = weights / weights.sum()
     return result
+
+
+def read_across(
+    analysis: Analysis, ranking: Ranking, evidence: Sequence[Evidence], read: Read
+) -> Ranking:
+    """The scores with what the reader makes of the best sentences, where these are foreign.
+
+    Words say less of a sentence in the other language than of one in the question's own, where the
+    reader adds nothing.
+
+    Args:
+        analysis: the question.
+        ranking: the candidates with their scores.
+        evidence: what they were cut from.
+        read: reads a sentence.
+    """
+    best = ranking.best()[:READ]
+    first = evidence[ranking.candidates[best[0]].evidence].article
+    if first.language == analysis.language:
+        return ranking
+    told = np.array([read(ranking.candidates[i].text).answers for i in best])
+    told = np.clip(told, -MOST_TOLD, MOST_TOLD)
+    scores = ranking.scores + ACROSS * min(told.min(), 0.0)  # others are as if they read worst
+    scores[best] = ranking.scores[best] + ACROSS * told
+    return replace(ranking, scores=scores)
 
 
 def choose(analysis: Analysis, ranking: Ranking, allowed: Sequence[int] | None = None) -> list[int]:

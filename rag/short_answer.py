@@ -14,7 +14,7 @@ from typing import NamedTuple
 from rag.bilingual import to_chinese
 from rag.fitness import STEPS, asked_numbers, definition_fit, series
 from rag.question import ASKS_DAY, Analysis, Wanted
-from rag.reader import Reader
+from rag.reader import Read
 from rag.span_features import Words
 from rag.spans import best_span
 
@@ -108,7 +108,7 @@ def short_answer(
     sentences: Sequence[str],
     fold: Callable[[str], str],
     words: Words,
-    reader: Reader | None = None,
+    read: Read | None = None,
 ) -> Short | None:
     """The asked thing itself, cut out of the sentences that answer.
 
@@ -118,14 +118,14 @@ def short_answer(
             date may stand in any; all else must stand in the best.
         fold: width, case and script folding.
         words: cuts a text into words.
-        reader: reads the best sentence, or all that hold such a number or date; None to go by
-            rules and the features of the spans alone.
+        read: reads the best sentence, or those that hold such a number or date; None to go by rules
+            and the features of the spans alone.
 
     Returns:
         None where there is none: no number of those asked for, say.
     """
-    if reader is not None:
-        return _read(analysis, sentences, fold, words, reader)
+    if read is not None:
+        return _read(analysis, sentences, fold, words, read)
     anywhere = analysis.wanted in FIGURES
     looked = sentences if anywhere else sentences[:1]
     cut = (_cut(analysis, sentence, fold) for sentence in looked)
@@ -143,7 +143,7 @@ def _read(
     sentences: Sequence[str],
     fold: Callable[[str], str],
     words: Words,
-    reader: Reader,
+    read: Read,
 ) -> Short | None:
     """The same with a reader.
 
@@ -156,16 +156,14 @@ def _read(
             return None  # no other words are a number or a date
     else:
         sentences = sentences[:1]
-    readings = [reader.read(analysis.text, s) for s in sentences] if len(sentences) > 1 else []
-    # Of several it is the one that reads most like an answer.
-    place = max(range(len(readings)), key=lambda i: readings[i].answers, default=0)
-    sentence = sentences[place]
+    sentence = sentences[0]
+    if len(sentences) > 1:  # it is the one that reads most like an answer
+        sentence = max(sentences, key=lambda s: read(s).answers)
     if _ruled(analysis, sentence, fold) and (cut := _cut(analysis, sentence, fold)):
         return Short(cut, sure=True)
     numbers = asked_numbers(analysis, sentence) if analysis.wanted is Wanted.NUMBER else ()
     held = [number.span for number in numbers] or None
-    reading = readings[place] if readings else reader.read(analysis.text, sentence)
-    span = best_span(analysis, sentence, fold(sentence), words, reading, held)
+    span = best_span(analysis, sentence, fold(sentence), words, read(sentence), held)
     if span is None:
         cut = _cut(analysis, sentence, fold)
         return Short(cut, sure=False) if cut else None

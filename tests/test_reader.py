@@ -12,11 +12,15 @@ from eval.fit_reader import Example, Row, examples
 from eval.fit_reader import row as row_of
 from index.encode import BundledEncoder, Tokens, load_encoder
 from index.tokens import Tokenizer, fold
+from rag.overlap import Overlap
 from rag.question import analyse
 from rag.reader import Reader, Reading, as_input, forward, joined, weights
+from rag.relevance import FEATURES, Candidate, Ranking
+from rag.select import ACROSS, MOST_TOLD, read_across
+from rag.select import READ as READ_MOST
 from rag.short_answer import _closed, short_answer
 from rag.span_features import Asked, candidates
-from rag.types import Span
+from rag.types import Article, Evidence, Passage, Span
 
 TOKENIZER = Tokenizer()
 EXAMPLE = Example("own", False, "谁浇水？", "林知远浇水。", "near")
@@ -125,7 +129,7 @@ def test_it_finds_the_words_that_answer(
     encoder: BundledEncoder, question: str, sentence: str, answer: str, language: str
 ) -> None:
     analysis, reader = analyse(question, fold, language), Reader(encoder)
-    found = short_answer(analysis, [sentence], fold, TOKENIZER.words, reader)
+    found = short_answer(analysis, [sentence], fold, TOKENIZER.words, reader.asked(question))
     assert found is not None
     assert answer in found.text
     assert len(found.text) <= len(answer) + 12
@@ -163,7 +167,7 @@ def test_of_several_figures_that_of_the_sentence_that_answers_is_taken(
 ) -> None:
     analysis = analyse(question, fold, "zh" if "？" in question else "en")
     for told in ([other, sentence], [sentence, other]):
-        found = short_answer(analysis, told, fold, TOKENIZER.words, Reader(encoder))
+        found = short_answer(analysis, told, fold, TOKENIZER.words, Reader(encoder).asked(question))
         assert found is not None
         assert found.text in (answer, f"about {answer}")
 
@@ -197,12 +201,73 @@ def test_a_question_longer_than_what_is_read_leaves_nothing_of_the_sentence(
 ) -> None:
     question, sentence = "谁？ who? " * 200, "最后由林知远浇水。"
     reading = Reader(encoder).read(question, sentence)
-    assert 0 <= reading.answers <= 1
+    assert np.isfinite(reading.answers)
     assert len(reading.spans) == 0
     found = short_answer(
-        analyse(question, fold, "zh"), [sentence], fold, TOKENIZER.words, Reader(encoder)
+        analyse(question, fold, "zh"),
+        [sentence],
+        fold,
+        TOKENIZER.words,
+        Reader(encoder).asked(question),
     )
     assert found is None or found.text in sentence
+
+
+def ranked(scores: list[float]) -> Ranking:
+    candidates = tuple(
+        Candidate(0, i, Span(0, 1), f"sentence {i}", f"sentence {i}") for i in range(len(scores))
+    )
+    nothing = np.zeros(len(scores))
+    words = Overlap.of([], [c.text for c in candidates])
+    features = np.zeros((len(scores), len(FEATURES)))
+    return Ranking(candidates, np.array(scores), features, nothing, words)
+
+
+def in_language(language: str) -> list[Evidence]:
+    text = {"zh": "桥由周明远设计。", "en": "The bridge was designed by Anna Lind."}[language]
+    passage = Passage("p", "a", 0, Span(0, len(text)), text)
+    return [Evidence(passage, Article("a", text, (), language=language), 1, 1.0, {})]
+
+
+def test_what_is_read_orders_foreign_sentences_and_no_others() -> None:
+    told = {f"sentence {i}": value for i, value in enumerate([-9.0, 3.0, -2.0, 0.0, 1.0, 9.0])}
+    asked: list[str] = []
+
+    def read(sentence: str) -> Reading:
+        asked.append(sentence)
+        nothing = np.zeros(0)
+        return Reading(told[sentence], np.zeros((0, 2), np.int32), nothing, nothing)
+
+    scores = [5.0, 4.5, 4.0, 3.0, 2.0, 1.0]
+    analysis = analyse("Who designed the bridge?", fold, "en")
+    assert read_across(analysis, ranked(scores), in_language("en"), read).scores.tolist() == scores
+    assert asked == []
+    found = read_across(analysis, ranked(scores), in_language("zh"), read)
+    assert len(asked) == READ_MOST == 5  # the sixth is not read, and as if it read worst
+    expected = [
+        5.0 - MOST_TOLD * ACROSS,
+        4.5 + 3 * ACROSS,
+        4.0 - 2 * ACROSS,
+        3.0,
+        2.0 + ACROSS,
+        1.0 - MOST_TOLD * ACROSS,
+    ]
+    assert found.scores.tolist() == pytest.approx(expected)
+    assert found.best()[0] == 1
+
+
+def test_a_question_reads_a_sentence_once() -> None:
+    class Counting:
+        calls = 0
+
+        def tokens(self, text: str) -> Tokens:
+            self.calls += 1
+            return given_tokens(12)
+
+    encoder = Counting()
+    read = Reader(encoder).asked("谁设计了桥？")
+    assert read("桥由周明远设计。") is read("桥由周明远设计。")
+    assert encoder.calls == 1
 
 
 PARAGRAPHS = (
