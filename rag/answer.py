@@ -111,14 +111,17 @@ def draft(
         evidence,
         tools.sentence_vectors,
     )
-    read = tools.reader.asked(analysis.text) if tools.reader else None
-    ordered = select.read_across(analysis, ranking, evidence, read) if read else ranking
-    chosen = _chosen(analysis, ordered, evidence, list(named))
+    chosen = _chosen(analysis, ranking, evidence, list(named))
     verdict = judge(analysis, ranking, evidence, chosen)
     # Articles that the question names are there, and words that it quotes: what they say answers
     # it, however worded.
     if verdict.refuse and not said and (verdict.hard or not named):
         return Draft((), reason=refusal.reason(verdict, analysis, language), status="no_evidence")
+    read = tools.reader.asked(analysis.text) if tools.reader else None
+    if read is not None:
+        ordered = select.read_across(analysis, ranking, evidence, read)
+        if ordered is not ranking:
+            chosen = _chosen(analysis, ordered, evidence, list(named))
     other = conflict.find(analysis, ranking, evidence, chosen)
     if other is not None:
         chosen = [chosen[0], other]

@@ -1,5 +1,6 @@
 """`rag.reader`: the numbers against torch, places in the text, and what it reads."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -254,6 +255,14 @@ def test_what_is_read_orders_foreign_sentences_and_no_others() -> None:
     ]
     assert found.scores.tolist() == pytest.approx(expected)
     assert found.best()[0] == 1
+    long = ranked(scores)
+    long = replace(
+        long, candidates=(replace(long.candidates[0], text="long " * 60), *long.candidates[1:])
+    )
+    asked.clear()
+    found = read_across(analysis, long, in_language("zh"), read)
+    assert len(asked) == 4
+    assert found.scores[0] == 5.0
 
 
 def test_a_question_reads_a_sentence_once() -> None:
