@@ -50,6 +50,7 @@ _DAY = re.compile(
     r"|(?<![\d.月-])(?:[12]?\d|3[01])日(?![报本常期子夜元均前后内历])"  # of the month said before
 )
 _ASKS_YEAR = re.compile(r"哪一?年(?!哪?[几月])|何年|what year|which year")
+_ASKS_ONE = re.compile(r"哪一?[个座家位名次届场种条所本部项支首篇]")
 _UNIT = re.compile(
     r"\s*[余多]?(?:[万亿]?(?:平方公里|平方千米|平方米|立方米|公里|千米|英里|海里|米|厘米|公分|公尺|英吋"
     r"|吨|[美港欧日澳加]?元|英镑|人次|个?小时|分钟|个百分点|℃|[万亿]?千瓦时?|个月|公斤|千克)|%|％"
@@ -182,7 +183,9 @@ def _ruled(analysis: Analysis, sentence: str, fold: Callable[[str], str]) -> boo
     """Whether a rule may cut the answer out, also where there is a reader."""
     if analysis.wanted is Wanted.DEFINITION:
         return definition_fit(analysis, fold(sentence)) == 1.0
-    return analysis.wanted in (Wanted.TIME, Wanted.LIST)
+    if analysis.wanted is Wanted.LIST:
+        return not _ASKS_ONE.search(analysis.folded)
+    return analysis.wanted is Wanted.TIME
 
 
 def _closed(text: str) -> str:

@@ -119,6 +119,7 @@ READ = [
         "Tom Hale",
         "en",
     ),
+    ("哪座城市是公司的总部所在？", "公司生产碗、盘、杯，总部设在杭州市。", "杭州", "zh"),
     ("谁修好了老磨坊？", "The old mill was repaired by the carpenter Tom Hale.", "Tom Hale", "zh"),
 ]
 """Written for this; the answer stands in what is cut out."""
