@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from index.errors import IndexDamaged
 from index.files import check_file, map_array
@@ -19,7 +20,7 @@ from index.generations import (
     on_disk,
     read_manifest,
 )
-from index.segment import Segment, open_segment
+from index.segment import open_segment
 from index.snapshot import Snapshot, View
 from index.tokens import Tokenizer
 
@@ -98,19 +99,22 @@ class Reader:
     def _load(self, name: str, fell_back: str = "") -> Snapshot:
         """Open a generation; segments that are open already are not read again."""
         manifest = read_manifest(self._home, name)
-        opened: dict[str, Segment] = {}
+        opened: dict[str, View] = {}
         if self._latest is not None:
-            opened = {v.segment.name: v.segment for v in self._latest[1].views}
+            opened = {v.segment.name: v for v in self._latest[1].views}
         views = []
         for title, facts in manifest.segments.items():
-            segment = opened.get(title) or open_segment(self._home / title, title, facts)
+            before = opened.get(title)
+            segment = before.segment if before else open_segment(self._home / title, title, facts)
             live = None
             file = f"dead-{title}.npy"
             if file in manifest.dead:
                 check_file(self._home / name / file, *manifest.dead[file])
                 live = np.ones(len(segment), np.bool_)
                 live[map_array(self._home / name / file)] = False
-            views.append(View(segment, live))
+            if before is None or not _same(before.live, live):
+                before = View(segment, live)
+            views.append(before)
         if manifest.tokenizer != self._tokenizer.fingerprint:
             logger.warning(
                 "index_tokenizer_differs",
@@ -125,6 +129,13 @@ class Reader:
             indexed_by=manifest.tokenizer,
             fell_back=fell_back,
         )
+
+
+def _same(one: NDArray[np.bool_] | None, other: NDArray[np.bool_] | None) -> bool:
+    """Whether the same rows are alive; then what was worked out of them holds still."""
+    if one is None or other is None:
+        return one is other
+    return np.array_equal(one, other)
 
 
 def as_damage(path: Path, error: IndexDamaged | OSError) -> IndexDamaged:

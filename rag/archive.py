@@ -2,20 +2,22 @@
 
     an article: reader → pages → Corpus.put → chunk → encode → a new index generation
 
-The corpus is the truth and the index its cache: whatever the two disagree about, `sync` mends.
+The corpus is the truth and the index its cache: whatever the two disagree about, `sync` mends. It
+compares everything, or only the articles that one change is about: that is enough where no change
+before it was broken off (`Stores.changing`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from index.encode import Encoder
 from index.types import Batch
 from rag import gone, indexing, readers
-from rag.errors import ArchiveBusy
+from rag.errors import ArchiveBusy, NotFound
 from rag.indexing import Progress
 from rag.intake import Intake, now
 from rag.progress import Steps
@@ -58,6 +60,12 @@ class Archive:
         """Be the only one who writes to this archive; `wait`: seconds to wait for it."""
         return self.stores.writing(self.patience if wait is None else wait)
 
+    @contextmanager
+    def _changing(self) -> Iterator[bool]:
+        """Be the only one who writes, and change the corpus; see `Stores.changing`."""
+        with self._writing(), self.stores.changing() as done:
+            yield done
+
     def add(
         self,
         paths: Sequence[Path],
@@ -81,7 +89,7 @@ class Archive:
         """
         files, reports = readers.find_files(paths)
         named = {path.suffix.lower() for path in paths}
-        with self._writing():
+        with self._changing():
             intake = self._intake(kind, restore, progress)
             unfinished = Unfinished(self._home, self.corpus, way(fields, kind), afresh=restore)
             for report in self._read(files, fields, intake, unfinished, progress):
@@ -114,7 +122,7 @@ class Archive:
             ArchiveBusy: another process is writing to this home.
         """
         files, reports = readers.find_files([folder])
-        with self._writing():
+        with self._changing():
             intake = self._intake(kind, False, progress)
             unfinished = Unfinished(self._home, self.corpus, way(fields, kind))
             for report in self._read(files, fields, intake, unfinished, progress):
@@ -201,10 +209,11 @@ class Archive:
         Raises:
             ArchiveBusy: another process is writing to this home.
         """
-        with self._writing():
-            intake = Intake(self.corpus, self.scans, kind=kind, restore=restore)
+        ids: set[str] = set()
+        with self._changing() as done:
+            intake = Intake(self.corpus, self.scans, kind=kind, restore=restore, touched=ids.update)
             report = intake.put_file(name, readers.read_upload(name, data))
-            self.sync()
+            self.sync(only=ids if done else None)
         return self._counted(report)
 
     def _counted(self, report: FileReport) -> FileReport:
@@ -220,18 +229,25 @@ class Archive:
             ArchiveBusy: another process is writing to this home.
         """
         with self._writing():
-            self.corpus.delete(article_id, now=now())
-            self.scans.tidy()
-            self.sync()
+            if not self.corpus.existing([article_id]):
+                raise NotFound(article_id)
+            with self.stores.changing() as done:
+                self.corpus.delete(article_id, now=now())
+                self.scans.tidy(self.corpus.uris(article_id) if done else None)
+                self.sync(only=[article_id] if done else None)
 
-    def sync(self, progress: Progress | None = None) -> int:
+    def sync(self, progress: Progress | None = None, *, only: Collection[str] | None = None) -> int:
         """Make the index hold just what the corpus holds; the caller has the writer lock.
+
+        Args:
+            progress: called as the work goes on.
+            only: ids of articles; the others are known to agree. None: compare everything.
 
         Returns:
             How many passages were added.
         """
-        self.reprints.sync(self.corpus)
-        return indexing.sync(self.stores, self._encoder, progress)
+        self.reprints.sync(self.corpus, only)
+        return indexing.sync(self.stores, self._encoder, progress, only)
 
     def catch_up(self) -> int:
         """Finish what a writer began that was killed: index what only the corpus holds.
@@ -242,7 +258,7 @@ class Archive:
         if not any(self.stores.behind()):
             return 0
         try:
-            with self._writing():
+            with self._changing():
                 return self.sync()
         except ArchiveBusy:
             return 0
@@ -254,7 +270,7 @@ class Archive:
             How many passages it holds.
         """
         encoder = self._encoder()
-        with self._writing():
+        with self._changing():
             ids = sorted(self.corpus.ids())
             cut = indexing.batches(ids, self.corpus, encoder, self.vectors, progress)
             snapshot = self.store.rebuild(self._kept(cut), model=encoder.fingerprint)

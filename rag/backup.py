@@ -31,12 +31,12 @@ from rag import __version__, feedback, scans
 from rag.archive import LONG_PATIENCE, PATIENCE
 from rag.corpus import Corpus
 from rag.errors import BackupUnusable, CorpusDamaged, HomeUnusable
-from rag.stores import FILE, LOCK
+from rag.stores import CHANGING, FILE, LOCK
 
 FORMAT = 1
 HEAD = "wenju-backup.json"
 DATABASES = (FILE, feedback.FILE, scans.FILE, "vectors.sqlite", "reprints.sqlite")
-PLAIN = ("keys.json",)
+PLAIN = ("keys.json", CHANGING)
 RECORD = "audit.jsonl"
 """Who wrote into a home and when: it is no part of a backup, and stays where one is put back."""
 

@@ -35,11 +35,13 @@ class Put:
         outcome: "added", "replaced" or "unchanged".
         articles: ids of the file's articles that are in the archive now.
         kept_out: how many of them were left out because they had been deleted.
+        before: ids of those that it had before; such as no file holds now are gone.
     """
 
     outcome: str
     articles: tuple[str, ...]
     kept_out: int = 0
+    before: tuple[str, ...] = ()
 
 
 def _chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:
@@ -102,7 +104,7 @@ class Corpus:
         """
         with self._db.transaction() as db:
             old = db.execute("SELECT id FROM documents WHERE uri = ?", (document.uri,)).fetchone()
-            before = set(self._articles_of(db, old[0])) if old else set()
+            before = self._articles_of(db, old[0]) if old else ()
             if old:
                 db.execute("DELETE FROM documents WHERE id = ?", old)
             wanted = [a.id for a in articles]
@@ -128,9 +130,9 @@ class Corpus:
                     db.execute(keep, row_of_article(article))
             self._drop_orphans(db, before)
             held = tuple(dict.fromkeys(i for i in wanted if i not in kept_out))
-            same = bool(old) and before == set(held)
+            same = bool(old) and set(before) == set(held)
             outcome = "unchanged" if same else "replaced" if old else "added"
-            return Put(outcome, held, len(kept_out))
+            return Put(outcome, held, len(kept_out), before)
 
     @staticmethod
     def _articles_of(db: Connection, document_id: int) -> tuple[str, ...]:
@@ -196,6 +198,15 @@ class Corpus:
         """Ids of all articles."""
         with self._db.reading() as db:
             return {r[0] for r in db.execute("SELECT id FROM articles")}
+
+    def existing(self, ids: Iterable[str]) -> set[str]:
+        """Those of the articles that exist."""
+        found: set[str] = set()
+        with self._db.reading() as db:
+            for part in _chunks(list(ids)):
+                sql = f"SELECT id FROM articles WHERE id IN ({marks(part)})"
+                found.update(r[0] for r in db.execute(sql, part))
+        return found
 
     def languages(self) -> dict[str, frozenset[str] | None]:
         """The ids of the articles of each language; a language without any is left out.
@@ -424,7 +435,8 @@ class Corpus:
         """Earliest and latest date of the articles (of those in `ids`)."""
         with self._db.reading() as db:
             if ids is None:
-                row = db.execute("SELECT min(published), max(published) FROM articles").fetchone()
+                ends = (f"(SELECT {end}(published) FROM articles)" for end in ("min", "max"))
+                row = db.execute(f"SELECT {', '.join(ends)}").fetchone()  # each from the index
                 return row[0], row[1]
             rows = db.execute("SELECT id, published FROM articles WHERE published IS NOT NULL")
             found = sorted(r[1] for r in rows if r[0] in ids)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import nullcontext
 from functools import partial
 
@@ -26,7 +26,12 @@ ARTICLES_A_TIME = 1_000
 and what an interruption leaves to be done again."""
 
 
-def sync(stores: Stores, encoder: Callable[[], Encoder], progress: Progress | None = None) -> int:
+def sync(
+    stores: Stores,
+    encoder: Callable[[], Encoder],
+    progress: Progress | None = None,
+    only: Collection[str] | None = None,
+) -> int:
     """Add to the index what only the corpus holds, and take out what it holds no more.
 
     The caller has the writer lock. Nothing is encoded whose text was encoded before.
@@ -35,6 +40,7 @@ def sync(stores: Stores, encoder: Callable[[], Encoder], progress: Progress | No
         stores: the corpus, which is the truth; the index; the vectors made so far.
         encoder: gives the model; called only when there is something to add.
         progress: called as encoding goes on.
+        only: ids; all other articles are indexed as the corpus has them. None: compare all.
 
     Returns:
         How many passages were added.
@@ -44,7 +50,7 @@ def sync(stores: Stores, encoder: Callable[[], Encoder], progress: Progress | No
     """
     store = stores.index
     snapshot = store.open()
-    gone, new = stores.behind()
+    gone, new = stores.behind(only)
     if gone and not new:
         store.commit(remove_groups=gone, model=snapshot.model)
     if not new:

@@ -106,6 +106,7 @@ class Intake:
         kind: "page", "article" or "articles" where it is known; None to recognise it.
         restore: bring back articles that had been deleted.
         stored: called when documents were stored, with how many articles were new.
+        touched: called with the ids of the articles that a stored document has now or had before.
 
     Attributes:
         seen: a number for each document met, read or not; `number_of` gives it.
@@ -120,9 +121,10 @@ class Intake:
         kind: str | None = None,
         restore: bool = False,
         stored: Callable[[int], None] | None = None,
+        touched: Callable[[Iterable[str]], None] | None = None,
     ) -> None:
         self._corpus, self._kind, self._restore = corpus, kind, restore
-        self._stored, self._scans = stored, scans
+        self._stored, self._touched, self._scans = stored, touched, scans
         self.seen = array("Q")
         self.unread: set[str] = set()
 
@@ -234,6 +236,8 @@ class Intake:
         with self._corpus.together():
             for document, articles in batch:
                 put = self._corpus.put(document, articles, now=now(), restore=self._restore)
+                if self._touched:
+                    self._touched((*put.before, *put.articles))
                 told = notices_of(document)
                 if put.kept_out:
                     told += (_KEPT_OUT,)

@@ -50,9 +50,14 @@ def beside_files(home: Path, address: str, token: str, tokenizer: Tokenizer) -> 
     ledger = Ledger(file)
     index = _index(server, ledger, files.corpus, tokenizer)
 
-    def behind() -> tuple[frozenset[str], list[str]]:
-        indexed, wanted = ledger.groups(), files.corpus.ids()
-        return (indexed | ledger.touched()) - wanted, sorted(wanted - indexed)
+    def behind(only: Collection[str] | None = None) -> tuple[frozenset[str], list[str]]:
+        touched = ledger.touched()
+        if only is None or not ledger.state().generation:
+            indexed, wanted = ledger.groups(), files.corpus.ids()
+        else:
+            some = touched.union(only)
+            indexed, wanted = frozenset(ledger.held(some)), files.corpus.existing(some)
+        return (indexed | touched) - wanted, sorted(wanted - indexed)
 
     def close() -> None:
         files.close()
@@ -82,7 +87,7 @@ def beside_postgres(
     server = Milvus(address, token)
     index = _index(server, Ledger(pg.Tables(database)), other.corpus, tokenizer)
 
-    def behind() -> tuple[frozenset[str], list[str]]:
+    def behind(only: Collection[str] | None = None) -> tuple[frozenset[str], list[str]]:
         with database.reading() as db:
             gone = db.execute(
                 "SELECT grp FROM (SELECT grp FROM milvus_held UNION SELECT grp FROM milvus_touched)"

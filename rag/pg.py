@@ -6,8 +6,8 @@ of them with it; so many processes on many machines share one truth.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -134,7 +134,7 @@ def stores_in(server: Postgres, tokenizer: Tokenizer) -> Stores:
     server.needs("corpus", STEPS)
     corpus = Corpus(Tables(server))
 
-    def behind() -> tuple[frozenset[str], list[str]]:
+    def behind(only: Collection[str] | None = None) -> tuple[frozenset[str], list[str]]:
         with server.reading() as db:
             rows = db.execute("SELECT id FROM pending ORDER BY id").fetchall()
         return frozenset(), [row[0] for row in rows]
@@ -146,6 +146,7 @@ def stores_in(server: Postgres, tokenizer: Tokenizer) -> Stores:
         reprints=PgReprints(server),
         scopes=PgScopes(server),
         writing=server.writing,
+        changing=lambda: nullcontext(False),
         behind=behind,
         joined=corpus.together,
         close=server.close,

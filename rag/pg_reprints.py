@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,8 +22,12 @@ class PgReprints:
         """Name the database, whose tables `rag.pg` makes."""
         self._server = server
 
-    def sync(self, corpus: Corpus) -> int:
+    def sync(self, corpus: Corpus, only: Collection[str] | None = None) -> int:
         """Look at the articles that are new; those deleted are gone already.
+
+        Args:
+            corpus: the articles.
+            only: it is known which are new.
 
         Returns:
             How many articles were added.

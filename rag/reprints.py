@@ -14,7 +14,7 @@ import re
 import sqlite3
 import threading
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -67,10 +67,14 @@ class Reprints:
         self._path = path
         self._threads = threading.local()
 
-    def sync(self, corpus: Corpus) -> int:
+    def sync(self, corpus: Corpus, only: Collection[str] | None = None) -> int:
         """Hold just the corpus's articles; the caller has the writer lock.
 
-        A file that is damaged is made anew.
+        A file that is damaged or empty is made anew.
+
+        Args:
+            corpus: the articles.
+            only: ids; all others are held as the corpus has them, and need not be compared.
 
         Returns:
             How many articles were added.
@@ -79,7 +83,7 @@ class Reprints:
             HomeUnusable: the file cannot be read or written.
         """
         try:
-            return self._synced(corpus)
+            return self._synced(corpus, only)
         except _Damaged as error:
             logger.warning("reprints_damaged", extra={"reason": str(error)})
             self.forget()
@@ -125,13 +129,17 @@ class Reprints:
             found.append(f"reprints.sqlite: {unknown} articles that the corpus does not hold")
         return found
 
-    def _synced(self, corpus: Corpus) -> int:
-        wanted = corpus.ids()
+    def _synced(self, corpus: Corpus, only: Collection[str] | None = None) -> int:
         with self._opened() as db:
-            held = {row[0] for row in db.execute("SELECT id FROM articles")}
+            if only is None or db.execute("SELECT 1 FROM articles LIMIT 1").fetchone() is None:
+                wanted = corpus.ids()
+                held = {row[0] for row in db.execute("SELECT id FROM articles")}
+            else:
+                wanted = corpus.existing(only)
+                known = "SELECT 1 FROM articles WHERE id = ?"
+                held = {key for key in only if db.execute(known, [key]).fetchone()}
             for gone in held - wanted:
-                db.execute("DELETE FROM articles WHERE id = ?", [gone])
-                db.execute("DELETE FROM bands WHERE article_id = ?", [gone])
+                _remove(db, gone)
             db.commit()
             new = sorted(wanted - held)
             for start in range(0, len(new), _BATCH):
@@ -227,6 +235,17 @@ def _add(db: sqlite3.Connection, article: Article) -> None:
     family = family_of(article.id, mine, near)
     db.execute("INSERT INTO articles VALUES (?,?,?)", (article.id, family, mine.tobytes()))
     db.executemany("INSERT OR IGNORE INTO bands VALUES (?,?)", [(k, article.id) for k in keys])
+
+
+def _remove(db: sqlite3.Connection, gone: str) -> None:
+    """Take an article out; a family that had its name has that of the first one left."""
+    db.execute("DELETE FROM articles WHERE id = ?", [gone])
+    db.execute("DELETE FROM bands WHERE article_id = ?", [gone])
+    db.execute(
+        "UPDATE articles SET family = (SELECT min(id) FROM articles WHERE family = ?1)"
+        " WHERE family = ?1",
+        [gone],
+    )
 
 
 def family_of(

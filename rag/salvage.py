@@ -19,7 +19,7 @@ from rag.archive import PATIENCE
 from rag.checksums import TABLES, Value, damaged, insert, judged, raw_connection
 from rag.errors import CorpusDamaged, HomeUnusable, NewerFormat
 from rag.sqlite import SqliteFile
-from rag.stores import FILE, LOCK
+from rag.stores import CHANGING, FILE, LOCK
 
 Row = tuple[Value, ...]
 
@@ -66,6 +66,7 @@ def mend(home: Path) -> Saved | None:
             if not needed(path):
                 return None
             (home / unfinished.FILE).unlink(missing_ok=True)  # what it counts on may be lost
+            (home / CHANGING).touch()  # the index has more than is saved
             return salvage(path)
         except OSError as error:
             raise HomeUnusable(home, error.strerror or str(error)) from error

@@ -12,7 +12,7 @@ import json
 import logging
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import astuple, dataclass, replace
 from itertools import groupby
@@ -99,8 +99,11 @@ class Scans:
             db.execute(_UNSHOWN)
             db.execute("COMMIT")
 
-    def tidy(self) -> int:
+    def tidy(self, uris: Iterable[str] | None = None) -> int:
         """Drop what is of documents that have no article in the archive; how many documents.
+
+        Args:
+            uris: only these documents are looked at; None: all.
 
         Raises:
             ScansDamaged: the file cannot be written, or is damaged.
@@ -108,7 +111,11 @@ class Scans:
         if not self.path.exists():
             return 0
         with self._connection() as db:
-            held = db.execute("SELECT DISTINCT uri, content_hash FROM pages").fetchall()
+            sql = "SELECT DISTINCT uri, content_hash FROM pages"
+            if uris is None:
+                held = db.execute(sql).fetchall()
+            else:
+                held = [r for uri in uris for r in db.execute(f"{sql} WHERE uri = ?", (uri,))]
             gone = [uri for uri, digest in held if not self._corpus.unchanged(uri, digest)]
             if gone:
                 db.execute("BEGIN IMMEDIATE")

@@ -131,8 +131,13 @@ class Vectors(Protocol):
 class Reprints(Protocol):
     """Which articles are the same; see `rag.reprints.Reprints`."""
 
-    def sync(self, corpus: Corpus) -> int:
-        """Hold just the corpus's articles; how many were added."""
+    def sync(self, corpus: Corpus, only: Collection[str] | None = None) -> int:
+        """Hold just the corpus's articles; how many were added.
+
+        Args:
+            corpus: the articles.
+            only: ids; all others are held as the corpus has them, and need not be compared.
+        """
         ...
 
     def families(self, ids: Sequence[str]) -> dict[str, str]:
@@ -145,6 +150,18 @@ class Reprints(Protocol):
 
     def forget(self) -> None:
         """The next `sync` makes it anew."""
+        ...
+
+
+class Behind(Protocol):
+    """Compares an index with its corpus."""
+
+    def __call__(self, only: Collection[str] | None = None) -> tuple[frozenset[str], list[str]]:
+        """The articles that only the index holds, and those that it lacks, in order.
+
+        Args:
+            only: ids; all others are indexed as the corpus has them, and need not be compared.
+        """
         ...
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import logging
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from index.changes import held
 from index.lock import WriterLock
 from index.store import Store
 from index.tokens import Tokenizer
@@ -17,7 +19,7 @@ from rag.corpus import Corpus
 from rag.errors import HomeUnusable
 from rag.reprints import Reprints
 from rag.scope import Scopes
-from rag.seams import Index, Vectors
+from rag.seams import Behind, Index, Vectors
 from rag.seams import Reprints as AnyReprints
 from rag.seams import Scopes as AnyScopes
 
@@ -26,6 +28,11 @@ FILE = "corpus.sqlite"
 
 LOCK = "writer.lock"
 """The file in the home that one writer at a time holds locked."""
+
+CHANGING = "changing"
+"""The file in the home that is there while the index may not hold what the corpus holds."""
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +47,9 @@ class Stores:
         scopes: what filters let through.
         writing: be the only one who writes; takes the seconds to wait for it, and raises
             ArchiveBusy where somebody else writes longer.
+        changing: what changes corpus and index is done inside, by the only one who writes. Gives
+            whether all that was begun before is done: then it is enough to compare what is changed
+            inside. Else, and where a server compares all quickly, everything is to be compared.
         behind: the articles that only the index holds, and those that it lacks, in order.
         joined: what is written to corpus and index inside is one transaction, where one database
             holds both; else each is written at once, by itself.
@@ -52,7 +62,8 @@ class Stores:
     reprints: AnyReprints
     scopes: AnyScopes
     writing: Callable[[float], AbstractContextManager[None]]
-    behind: Callable[[], tuple[frozenset[str], list[str]]]
+    changing: Callable[[], AbstractContextManager[bool]]
+    behind: Behind
     joined: Callable[[], AbstractContextManager[None]]
     close: Callable[[], None]
 
@@ -88,8 +99,12 @@ def embedded(home: Path, tokenizer: Tokenizer) -> Stores:
     corpus = Corpus(home / FILE)
     index = Store(home / "index", tokenizer)
 
-    def behind() -> tuple[frozenset[str], list[str]]:
-        indexed, wanted = index.open().groups(), corpus.ids()
+    def behind(only: Collection[str] | None = None) -> tuple[frozenset[str], list[str]]:
+        snapshot = index.open()
+        if only is None or snapshot.fell_back or not snapshot.generation:
+            indexed, wanted = snapshot.groups(), corpus.ids()
+        else:
+            indexed, wanted = held(snapshot.views, only), corpus.existing(only)
         return indexed - wanted, sorted(wanted - indexed)
 
     return Stores(
@@ -99,6 +114,7 @@ def embedded(home: Path, tokenizer: Tokenizer) -> Stores:
         reprints=Reprints(home / "reprints.sqlite"),
         scopes=Scopes(corpus),
         writing=partial(_locked, home),
+        changing=partial(_changing, home),
         behind=behind,
         joined=nullcontext,
         close=corpus.close,
@@ -117,3 +133,19 @@ def _locked(home: Path, wait: float) -> Iterator[None]:
         yield
     finally:
         lock.__exit__(None, None, None)
+
+
+@contextmanager
+def _changing(home: Path) -> Iterator[bool]:
+    """`Stores.changing` of a home: a file stays there when a change fails or its process ends."""
+    mark = home / CHANGING
+    try:
+        done = not mark.exists()
+        mark.touch()
+    except OSError as error:
+        raise HomeUnusable(home, error.strerror or str(error)) from error
+    yield done
+    try:
+        mark.unlink(missing_ok=True)
+    except OSError as why:  # the next change compares everything, which is all that it says
+        logger.warning("mark_left", extra={"path": str(mark), "reason": str(why)})

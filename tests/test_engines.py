@@ -54,6 +54,7 @@ BOTH = (
     "nothing_is_found_where_nothing_is",
     "what_was_deleted_counts_nowhere",
     "an_article_put_again_is_the_new_one",
+    "what_is_behind_is_told_of_some_articles_alone",
     "a_rebuild_takes_the_place_of_all",
     "another_process_sees_what_was_written",
     "filters_let_through_what_they_say",
@@ -252,6 +253,29 @@ def test_an_article_put_again_is_the_new_one(stores: Stores) -> None:
     assert [h.id for h in snapshot.lexical("重庆 成都", 9)] == ["a0001-0"]
     assert stores.corpus.get("a0001") == new
     assert [p.text for p in stores.corpus.passages_of("a0001")] == ["新的成都"]
+
+
+def test_what_is_behind_is_told_of_some_articles_alone(stores: Stores) -> None:
+    hold(stores, some(6))
+    assert stores.behind() == (frozenset(), [])
+    assert stores.behind(["a0001", "unknown"]) == (frozenset(), [])
+    for key in ("a0001", "a0002"):
+        stores.corpus.delete(key, now=NOW)
+    one = article(7, ["重庆"])
+    stores.corpus.put(document("/in/a0007.txt", one.text), [one], now=NOW)
+    assert stores.corpus.existing(["a0001", "a0003", "a0007"]) == {"a0003", "a0007"}
+    gone, new = stores.behind(["a0001", "a0003", "a0007"])
+    assert new == ["a0007"]
+    assert gone <= {"a0001", "a0002"}  # those of PostgreSQL went with the articles
+    stores.index.commit(remove_groups=gone, model="m")
+    left = stores.index.open().groups()
+    assert "a0001" not in left
+    assert {"a0000", "a0003", "a0004", "a0005"} <= left
+    assert stores.behind(["a0001", "a0003"])[0] == frozenset()
+    stores.index.commit(remove_groups=stores.behind()[0], model="m")
+    assert stores.behind() == (frozenset(), ["a0007"])
+    with stores.changing() as done:
+        assert isinstance(done, bool)
 
 
 def test_one_id_is_not_put_in_twice(stores: Stores) -> None:

@@ -63,6 +63,21 @@ def test_a_deleted_reprint_is_listed_no_more(pipeline, tmp_path):
     assert (only.article.id, only.reprints) == (ids["a.md"], ())
 
 
+def test_a_family_outlives_the_article_that_it_is_named_after(pipeline, tmp_path):
+    ids = added(
+        pipeline,
+        tmp_path,
+        a=markdown("四大实验室", "重庆日报", BODY),
+        b=markdown("重庆布局实验室", "山城晚报", BODY),
+        c=markdown("实验室布局", "巴渝晨报", BODY),
+    )
+    (first,) = set(pipeline.reprints.families(list(ids.values())).values())
+    pipeline.delete(first)
+    left = sorted(set(ids.values()) - {first})
+    assert pipeline.reprints.families(list(ids.values())) == dict.fromkeys(left, left[0])
+    assert pipeline.reprints.check(pipeline.corpus) == []
+
+
 def test_a_lost_file_is_made_again(pipeline, tmp_path):
     ids = added(
         pipeline,

@@ -142,6 +142,16 @@ def test_a_scan_goes_with_its_last_article(pipeline):
     assert counts(pipeline) == (0, 0)
 
 
+def test_only_the_scans_that_are_named_are_looked_at(pipeline):
+    held(pipeline, scanned("a.png", "甲"), scanned("b.png", "乙"))
+    pipeline.corpus.forget(["a.png", "b.png"])
+    assert pipeline.scans.tidy([]) == 0
+    assert pipeline.scans.tidy(["a.png", "unknown.png"]) == 1
+    assert counts(pipeline) == (1, 1)
+    assert pipeline.scans.tidy() == 1
+    assert counts(pipeline) == (0, 0)
+
+
 def test_a_file_that_is_no_scan_any_more_loses_its_pictures(pipeline):
     held(pipeline, scanned("a.pdf"))
     text = Extract((Paragraph(ROWS, page=1),), {"kind": "article"}, "pdf")

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from index.changes import FAN_IN
+from index.changes import FAN_IN, held
 from index.errors import (
     ArchiveBusy,
     IndexDamaged,
@@ -83,6 +83,30 @@ def test_what_was_committed_is_opened(home: Path, store: Store) -> None:
 def test_opening_twice_reads_once(store: Store) -> None:
     commit(store, group(1))
     assert store.open() is store.open()
+
+
+def test_what_is_known_of_a_segment_is_kept_while_its_rows_live(home: Path, store: Store) -> None:
+    def same(one: Snapshot, other: Snapshot) -> int:
+        """How many segments are seen as before."""
+        return sum(view is before for view in other.views for before in one.views)
+
+    first = commit(store, group(1, 20))
+    second = commit(store, [*group(2), *group(3)])
+    assert same(first, second) == 1
+    third = commit(store, group(4), ["g3"])
+    assert same(second, third) == 1  # of the other one rows have died
+    assert same(third, commit(store, group(5), ["unknown"])) == 3
+    fourth = commit(store, group(1, 1), ["g1"])
+    assert (fourth.groups(), fourth.size) == ({"g1", "g2", "g4", "g5"}, 1 + 3 + 3 + 3)
+    assert contents(fourth) == contents(Store(home, TOKENIZER).open())
+
+
+def test_those_of_some_groups_that_are_held_are_told(store: Store) -> None:
+    assert held(commit(store).views, ["g1"]) == frozenset()
+    commit(store, [*group(1), *group(2)])
+    snapshot = commit(store, group(3), ["g2"])
+    assert held(snapshot.views, ["g1", "g2", "g3", "unknown", ""]) == {"g1", "g3"}
+    assert held(snapshot.views, []) == frozenset()
 
 
 def test_a_group_removed_and_added_is_the_new_one(store: Store) -> None:
