@@ -24,7 +24,8 @@ from eval.bench_archive import DONE, VECTORS, Archive, copy_database
 from eval.bench_clock import Timing, timed
 from eval.bench_measure import Lines
 from eval.bench_vectors import mixture
-from index.columns import Columns, Live, Rows, merge
+from index.columns import Columns, Live, Rows, by_token, merge
+from index.parts import Kept
 from index.store import Store
 from index.strings import Strings
 from index.tokens import Tokenizer
@@ -177,14 +178,13 @@ class _Whole:
         weights = draw.random((2, len(self.ids), 1), np.float32)
         mixed = mixture((self.vectors, *others), *weights)
         columns = self.columns
-        kept = draw.random(len(columns.postings)) >= LEFT_OUT
-        counts = np.concatenate([[0], np.cumsum(kept)])
+        token, postings = columns.postings.all()
+        kept = draw.random(len(postings)) >= LEFT_OUT
         changed = replace(
             columns,
             # `merge` puts the rows in the order of their new ids.
             ids=Strings.of([renamed(i, copy).encode() for i in self.ids]),
             groups=Strings.of([renamed(g, copy).encode() for g in self.groups]),
-            starts=counts[columns.starts],
-            postings=columns.postings[kept],
+            postings=by_token(token[kept], postings[kept], len(columns.vocabulary)),
         )
-        return merge([Live(changed, mixed, self.parts, None)])
+        return merge([Live(changed, Kept(mixed), self.parts, None)])

@@ -18,18 +18,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from index.parts import Parts, places, restored
+from index.parts import Kept, Parts, places
+from index.postings import FIELDS, POSTING, Postings
 from index.strings import Strings
 from index.tokens import Tokenizer
 from index.types import Batch, Entry
 
-FIELDS = ("text", "title", "context")
-"""What a row's tokens may stand in, each weighed apart."""
-
 # A row: its group, and how many tokens each of its fields has.
 ROW = np.dtype([("group", "<u4"), *((name, "<u4") for name in FIELDS)])
-# A token in a row: the row, and how often it stands in each field, at most so often as fits.
-POSTING = np.dtype([("row", "<u4"), ("text", "<u2"), ("title", "u1"), ("context", "u1")])
 
 _BLOCK_ROWS = 4_096
 # To look one string up takes as long as to read so many, or a few more.
@@ -41,12 +37,12 @@ class Vectors:
     """Rows picked from arrays, read block by block so that they are never copied as a whole.
 
     Attributes:
-        sources: arrays (any, dim): all int8, or vectors of length 1, some as int16.
+        sources: arrays (any, dim), all int8, or vectors of length 1 as they are kept.
         source: which of them each row is in, (n,).
         row: which row of it, (n,).
     """
 
-    sources: tuple[NDArray[Any], ...]
+    sources: tuple[NDArray[np.int8] | Kept, ...]
     source: NDArray[np.int64]
     row: NDArray[np.int64]
     dim: int
@@ -57,16 +53,26 @@ class Vectors:
     @property
     def dtype(self) -> np.dtype[Any]:
         """Of every row: int8 or float32."""
-        given = self.sources[0].dtype
-        return given if given == np.int8 else np.dtype(np.float32)
+        return self.sources[0].dtype
+
+    @property
+    def mean(self) -> NDArray[np.float32]:
+        """What rows may be kept as differences from, float32, (dim,).
+
+        It is that of the largest source that has one, whose rows need not be rounded again then.
+        """
+        means = [(len(s), s.mean) for s in self.sources if isinstance(s, Kept) and s.rounded]
+        _, mean = max(means, key=lambda held: held[0], default=(0, None))
+        if mean is None:
+            mean = self.sample(_BLOCK_ROWS).mean(axis=0)
+        return mean
 
     def take(self, start: int, end: int) -> NDArray[Any]:
         """Rows start to end, (end - start, dim)."""
         out = np.empty((end - start, self.dim), self.dtype)
         for number, source in enumerate(self.sources):
             mine = self.source[start:end] == number
-            picked = source[self.row[start:end][mine]]
-            out[mine] = restored(picked) if out.dtype == np.float32 else picked
+            out[mine] = source[self.row[start:end][mine]]
         return out
 
     def blocks(self) -> Iterator[NDArray[Any]]:
@@ -76,10 +82,12 @@ class Vectors:
 
     def sample(self, most: int) -> NDArray[Any]:
         """Rows spread evenly, at most so many."""
-        places = np.linspace(0, len(self) - 1, min(most, len(self))).astype(np.int64)
-        return Vectors(self.sources, self.source[places], self.row[places], self.dim).take(
-            0, len(places)
-        )
+        return self.some(np.linspace(0, len(self) - 1, min(most, len(self))).astype(np.int64))
+
+    def some(self, places: NDArray[np.int64]) -> NDArray[Any]:
+        """Rows at some places, (places, dim)."""
+        picked = Vectors(self.sources, self.source[places], self.row[places], self.dim)
+        return picked.take(0, len(places))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +99,7 @@ class Columns:
         groups: the distinct ones.
         rows: dtype ROW, (n,).
         vocabulary: the distinct tokens.
-        starts: postings[starts[t] : starts[t + 1]] are token t's, by row; (tokens + 1,).
-        postings: dtype POSTING.
+        postings: the tokens', in their order.
         part_ends: where each row's part vectors end among all of them, (n,).
     """
 
@@ -100,8 +107,7 @@ class Columns:
     groups: Strings
     rows: NDArray[np.void]
     vocabulary: Strings
-    starts: NDArray[np.int64]
-    postings: NDArray[np.void]
+    postings: Postings
     part_ends: NDArray[np.int64]
 
     def rows_of(self, groups: Collection[str]) -> NDArray[np.bool_]:
@@ -136,13 +142,13 @@ class Live:
     """A segment's columns, its vectors and which rows are to be kept.
 
     Attributes:
-        vectors: float32 or int16, (n, dim).
+        vectors: (n, dim).
         parts: int8, (m, dim).
         keep: bool, (n,); None keeps all.
     """
 
     columns: Columns
-    vectors: NDArray[Any]
+    vectors: Kept
     parts: NDArray[np.int8]
     keep: NDArray[np.bool_] | None
 
@@ -161,7 +167,7 @@ def from_batch(batch: Batch, tokenizer: Tokenizer) -> Rows:
     number = {name: i for i, name in enumerate(names)}
     rows = np.zeros(len(entries), ROW)
     rows["group"] = [number[entries[i].group.encode()] for i in order]
-    vocabulary, starts, postings = _counted([entries[i] for i in order], rows, tokenizer)
+    vocabulary, postings = _counted([entries[i] for i in order], rows, tokenizer)
     place_of = np.asarray(order, np.int64)
     parts = batch.parts or Parts.none(len(entries), vectors.shape[1])
     part_of, counts = parts.places(place_of)
@@ -170,15 +176,15 @@ def from_batch(batch: Batch, tokenizer: Tokenizer) -> Rows:
         groups=Strings.of(names),
         rows=rows,
         vocabulary=vocabulary,
-        starts=starts,
         postings=postings,
         part_ends=np.cumsum(counts, dtype=np.int64),
     )
-    return Rows(columns, _picked_rows((vectors,), place_of), _picked_rows((parts.codes,), part_of))
+    own = _picked_rows((Kept(vectors),), place_of)
+    return Rows(columns, own, _picked_rows((parts.codes,), part_of))
 
 
 def _picked_rows(
-    sources: tuple[NDArray[Any], ...],
+    sources: tuple[NDArray[np.int8] | Kept, ...],
     row: NDArray[np.int64],
     source: NDArray[np.int64] | None = None,
 ) -> Vectors:
@@ -188,7 +194,7 @@ def _picked_rows(
 
 def _counted(
     entries: Sequence[Entry], rows: NDArray[np.void], tokenizer: Tokenizer
-) -> tuple[Strings, NDArray[np.int64], NDArray[np.void]]:
+) -> tuple[Strings, Postings]:
     """The vocabulary and postings of sorted rows, whose lengths are filled in."""
     tokens: dict[str, int] = {}
     token, row = array("I"), array("I")
@@ -213,8 +219,8 @@ def _counted(
     sorting = sorted(range(len(vocabulary)), key=vocabulary.__getitem__)
     rank = np.empty(len(vocabulary), np.int64)
     rank[sorting] = np.arange(len(vocabulary))
-    starts, postings = _by_token(rank[np.asarray(token, np.int64)], postings, len(vocabulary))
-    return Strings.of([vocabulary[i] for i in sorting]), starts, postings
+    sorted_postings = by_token(rank[np.asarray(token, np.int64)], postings, len(vocabulary))
+    return Strings.of([vocabulary[i] for i in sorting]), sorted_postings
 
 
 def merge(parts: Sequence[Live]) -> Rows:
@@ -246,7 +252,7 @@ def merge(parts: Sequence[Live]) -> Rows:
         mine["group"] = renumber[mine["group"]]
         rows_out[to] = mine
 
-    vocabulary, starts, postings = _merge_postings(parts, kept, places_of)
+    vocabulary, postings = _merge_postings(parts, kept, places_of)
     source = np.repeat(np.arange(len(parts)), [len(k) for k in kept])[order]
     row = np.concatenate(kept)[order].astype(np.int64)
     part_row, part_source, part_ends = _merge_parts(parts, source, row)
@@ -255,7 +261,6 @@ def merge(parts: Sequence[Live]) -> Rows:
         groups=groups,
         rows=rows_out,
         vocabulary=vocabulary,
-        starts=starts,
         postings=postings,
         part_ends=part_ends,
     )
@@ -287,16 +292,16 @@ def _merge_postings(
     parts: Sequence[Live],
     kept: Sequence[NDArray[np.int64]],
     places: Sequence[NDArray[np.int64]],
-) -> tuple[Strings, NDArray[np.int64], NDArray[np.void]]:
+) -> tuple[Strings, Postings]:
     """The vocabulary and postings of the rows kept, at their new places."""
     tokens, postings = [], []
     for part, rows, to in zip(parts, kept, places, strict=True):
         columns = part.columns
         place = np.full(len(columns.ids), -1, np.int64)
         place[rows] = to
-        moved = place[columns.postings["row"]]
-        token = np.repeat(np.arange(len(columns.vocabulary)), np.diff(columns.starts))
-        mine = columns.postings[moved >= 0]
+        token, mine = columns.postings.all()
+        moved = place[mine["row"]]
+        mine = mine[moved >= 0]
         mine["row"] = moved[moved >= 0]
         tokens.append(token[moved >= 0])
         postings.append(mine)
@@ -305,8 +310,7 @@ def _merge_postings(
         [p.columns.vocabulary for p in parts],
     )
     token = np.concatenate([r[t] for r, t in zip(renumber, tokens, strict=True)])
-    starts, sorted_postings = _by_token(token, np.concatenate(postings), len(vocabulary))
-    return vocabulary, starts, sorted_postings
+    return vocabulary, by_token(token, np.concatenate(postings), len(vocabulary))
 
 
 def _picked(strings: Strings, places: NDArray[Any]) -> list[bytes]:
@@ -324,11 +328,15 @@ def _united(
     return union, [union.locate(list(table)) for table in tables]
 
 
-def _by_token(
-    token: NDArray[np.int64], postings: NDArray[np.void], tokens: int
-) -> tuple[NDArray[np.int64], NDArray[np.void]]:
-    """Postings sorted by token and row, and where each token's start."""
+def by_token(token: NDArray[np.int64], postings: NDArray[np.void], tokens: int) -> Postings:
+    """Sort postings by token and row, and pack them.
+
+    Args:
+        token: each one's, (n,).
+        postings: dtype POSTING, (n,).
+        tokens: how many there are.
+    """
     order = np.argsort((token << 32) | postings["row"], kind="stable")
     starts = np.zeros(tokens + 1, np.int64)
     np.cumsum(np.bincount(token, minlength=tokens), out=starts[1:])
-    return starts, postings[order]
+    return Postings.of(postings[order], starts)

@@ -30,9 +30,10 @@ from index.segment import Facts, Marks
 
 logger = logging.getLogger(__name__)
 
-FORMAT = 3
-READABLE = (2, 3)
-"""In format 2 the vectors of every segment are float32."""
+FORMAT = 4
+READABLE = (2, 3, 4)
+"""In formats 2 and 3 postings are not packed; the vectors of every segment are float32 in format 2,
+those of large ones int16 in format 3."""
 KEPT = 3
 MERGE_LOCK = "merge.lock"
 

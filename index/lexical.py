@@ -21,12 +21,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import log
+from math import ceil, log2
 
 import numpy as np
 from numpy.typing import NDArray
 
 from index.columns import Columns
+from index.postings import Shapes
 from index.strings import keys_of
 from index.tokens import Tokenizer
 from index.types import Entry
@@ -45,8 +46,13 @@ TITLE = 1.0
 CONTEXT = 1.0
 
 
-# From one posting in so many rows on, adding up over all rows is quicker than sorting postings.
-_DENSE = 10
+_FEW = 1_000
+"""Postings of a token up to which it is read together with others: numpy's calls, some two
+microseconds each, take longer than what they do."""
+
+_EXACT = 24
+"""Bits of whole numbers that float32 adds up exactly, in whatever order: scores are such numbers
+of a unit that is a power of two, so that it cannot matter which segment a row is in."""
 
 
 Counts = dict[str, float]
@@ -62,6 +68,27 @@ def counted(entry: Entry, tokenizer: Tokenizer) -> Counts:
     return found
 
 
+Term = Mapping[str, float]
+"""What a question asks for in one word: tokens that mean the same, and how much each counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What a segment has of a question's words, dead rows too.
+
+    Attributes:
+        word: numbers of words that stand in few rows, (n,).
+        rows: that hold them, each once a word, (n,).
+        tf: the weighted frequencies there, float32, (n,).
+        often: the other words: number; rows, each once, and tf there; or None and that of all rows.
+    """
+
+    word: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    tf: NDArray[np.float32]
+    often: Sequence[tuple[int, NDArray[np.int64] | None, NDArray[np.float32]]]
+
+
 @dataclass(frozen=True, slots=True)
 class Field:
     """One segment as BM25 sees it.
@@ -70,6 +97,7 @@ class Field:
         columns: the segment's.
         live: bool, (n,); None when every row is alive.
         lengths: float32, (n,): tokens of each row, fields weighed.
+        times: float32, (c,): what each of the columns' counts comes to, fields weighed.
         total: the live rows' lengths together.
         count: the live rows.
     """
@@ -77,99 +105,180 @@ class Field:
     columns: Columns
     live: NDArray[np.bool_] | None
     lengths: NDArray[np.float32]
+    times: NDArray[np.float32]
     total: float
     count: int
+
+    def held(
+        self, token: NDArray[np.int64], word: NDArray[np.int64], weight: NDArray[np.float32]
+    ) -> _Held:
+        """Read the postings of a question's tokens.
+
+        Args:
+            token: their places in the vocabulary, (n,); -1 for those that are not here.
+            word: the numbers of the words that they stand for, rising, (n,).
+            weight: how much each counts, (n,).
+        """
+        there = np.flatnonzero(token >= 0)
+        token, word, weight = token[there], word[there], weight[there]
+        shapes = self.columns.postings.shapes(token)
+        few = shapes.sizes <= _FEW
+        words, rows, tf = self._merged(shapes.some(few), word[few], weight[few])
+        often, alone = [], np.ones(len(words), np.bool_)
+        large = word[~few]
+        for number in dict.fromkeys(large.tolist()):
+            more = slice(*np.searchsorted(words, [number, number + 1]).tolist())
+            alone[more] = False
+            mine = np.flatnonzero(~few)[large == number]
+            lists = [
+                self._one_token(t, w)
+                for t, w in zip(token[mine].tolist(), weight[mine], strict=True)
+            ]
+            often.append((number, *self._united([*lists, (rows[more], tf[more])])))
+        return _Held(words[alone], rows[alone], tf[alone], often)
+
+    def _merged(
+        self, shapes: Shapes, word: NDArray[np.int64], weight: NDArray[np.float32]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+        """Words, rising, the rows that hold each, once and rising, and its tf there."""
+        rows, places = self.columns.postings.several(shapes)
+        tf = np.repeat(weight, shapes.sizes) * self.times.take(places)
+        words = np.repeat(word, shapes.sizes)
+        key = words * len(self.lengths) + rows
+        order = np.argsort(key, kind="stable")
+        first = np.flatnonzero(np.diff(key.take(order), prepend=-1))
+        if len(first):
+            tf = np.add.reduceat(tf.take(order), first)
+        kept = order.take(first)
+        return words.take(kept), rows.take(kept), tf
+
+    def _united(
+        self, lists: Sequence[tuple[NDArray[np.int64], NDArray[np.float32]]]
+    ) -> tuple[NDArray[np.int64] | None, NDArray[np.float32]]:
+        """The rows of one word, each once, and its tf there; or None and that of all rows.
+
+        Args:
+            lists: rows and tf, each one's rows rising; all but the last one's are many.
+        """
+        (rows, tf), *_, (more, much) = lists
+        if len(lists) > 2:
+            together = np.zeros(len(self.lengths), np.float32)
+            for some, times in lists:
+                together[some] += times
+            return None, together
+        at = np.minimum(np.searchsorted(rows, more), len(rows) - 1)
+        both = rows.take(at) == more
+        tf[at[both]] += much[both]
+        return np.concatenate([rows, more[~both]]), np.concatenate([tf, much[~both]])
+
+    def _one_token(
+        self, token: int, weight: np.float32
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        rows, places = self.columns.postings.rows(token)
+        if places is None:
+            return rows, np.full(len(rows), weight * self.times[0], np.float32)
+        tf: NDArray[np.float32] = self.times.take(places)
+        tf *= weight
+        return rows, tf
+
+    def holding(self, held: _Held, words: int) -> NDArray[np.int64]:
+        """How many living rows hold each word, (words,)."""
+        live = self.live
+        df = np.bincount(held.word, None if live is None else live.take(held.rows), words)
+        for number, rows, tf in held.often:
+            if rows is None:
+                df[number] = np.count_nonzero(tf > 0 if live is None else (tf > 0) & live)
+            else:
+                df[number] = len(rows) if live is None else np.count_nonzero(live.take(rows))
+        return df.astype(np.int64)
+
+    def scores(
+        self, held: _Held, idf: NDArray[np.float32], norms: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """The rows' scores, whole numbers, float32, (n,); 0 for the dead.
+
+        Args:
+            held: what the rows hold of the question's words.
+            idf: of the words, in the unit of the scores, float32, (words,).
+            norms: what is added to tf below the line, (n,).
+        """
+        score = np.zeros(len(self.lengths), np.float32)
+        brought = _brought(idf.take(held.word), held.tf, norms.take(held.rows))
+        np.add.at(score, held.rows, brought)  # far quicker than score[rows] += …
+        for number, rows, tf in held.often:
+            own = norms.copy() if rows is None else norms.take(rows)
+            brought = _brought(idf[number], tf, own)
+            if rows is None:
+                score += brought
+            else:
+                np.add.at(score, rows, brought)
+        if self.live is not None:
+            score[~self.live] = 0
+        return score
+
+
+def _brought(
+    idf: NDArray[np.float32] | np.float32, tf: NDArray[np.float32], norm: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """What a word adds to rows, in whole units, in the place of `norm`."""
+    norm += tf
+    np.divide(tf, norm, out=norm)  # new arrays would take most of the time
+    norm *= idf
+    return np.rint(norm, out=norm)
 
 
 def field(columns: Columns, live: NDArray[np.bool_] | None) -> Field:
     """Count a segment's lengths once, for all questions."""
-    rows = columns.rows
-    lengths = _weighed(rows)
+    lengths = _weighed(columns.rows)
     kept = lengths if live is None else lengths[live]
-    return Field(columns, live, lengths, float(kept.sum(dtype=np.float64)), len(kept))
+    times = _weighed(columns.postings.counts)
+    return Field(columns, live, lengths, times, float(kept.sum(dtype=np.float64)), len(kept))
 
 
-Term = Mapping[str, float]
-"""What a question asks for in one word: tokens that mean the same, and how much each counts."""
+class Bm25:
+    """All segments together, as one generation has them: what scores their rows."""
 
+    def __init__(self, fields: Sequence[Field]) -> None:
+        """Count over all; `fields`: every segment."""
+        self._fields = fields
+        self._count = sum(f.count for f in fields)
+        mean = (sum(f.total for f in fields) / self._count if self._count else 0) or 1.0
+        base, slope = np.float32(K1 * (1 - B)), np.float32(K1 * B / mean)
+        self._norms = [base + slope * f.lengths for f in fields]
 
-def scores(fields: Sequence[Field], terms: Sequence[Term]) -> list[NDArray[np.float32]]:
-    """The score of every row of every segment; 0 where no token stands, or the row is dead.
+    def scores(self, terms: Sequence[Term]) -> list[NDArray[np.float32]]:
+        """The score of every row of every segment; 0 where no token stands, or the row is dead.
 
-    The tokens of one term count as one word: their frequencies are added up, each by its weight,
-    and a row that holds any of them counts once in df. So a word with many translations weighs
-    no more than one with a single one (Pirkola, 1998, The Effects of Query Structure and Dictionary
-    Setups in Dictionary-Based Cross-Language Information Retrieval).
+        The tokens of one term count as one word: their frequencies are added up, each by its
+        weight, and a row that holds any of them counts once in df. So a word with many translations
+        weighs no more than one with a single one (Pirkola, 1998, The Effects of Query Structure and
+        Dictionary Setups in Dictionary-Based Cross-Language Information Retrieval).
 
-    Args:
-        fields: all segments.
-        terms: the question's; one that stands twice counts twice. Weights are above 0.
-    """
-    rows = sum(f.count for f in fields)
-    out = [np.zeros(len(f.lengths), np.float32) for f in fields]
-    if not rows:
-        return out
-    mean = sum(f.total for f in fields) / rows or 1.0
-    base, slope = np.float32(K1 * (1 - B)), np.float32(K1 * B / mean)
-    numbers = _numbers(fields, terms)
-    for term in terms:
-        found = [
-            _frequencies(f.columns, [(held[t], w) for t, w in term.items() if t in held])
-            for f, held in zip(fields, numbers, strict=True)
+        Args:
+            terms: the question's; one that stands twice counts twice. Weights are above 0.
+        """
+        tokens = {token: i for i, token in enumerate(dict.fromkeys(t for q in terms for t in q))}
+        encoded = [t.encode("utf-8", "surrogatepass") for t in tokens]
+        keys = keys_of(encoded)
+        wanted = np.array([tokens[t] for term in terms for t in term], np.int64)
+        word = np.repeat(np.arange(len(terms)), [len(term) for term in terms])
+        # In 256ths sums of times are exact, in whatever order they are added up.
+        parts = np.rint([256 * w for term in terms for w in term.values()])
+        weight = np.maximum(parts, 1).astype(np.float32) / np.float32(256)
+        held = [
+            f.held(f.columns.vocabulary.locate(encoded, keys)[wanted], word, weight)
+            for f in self._fields
         ]
-        df = sum(_living(f, place) for f, (place, _) in zip(fields, found, strict=True))
-        if not df:
-            continue
-        weight = np.float32(log(1 + (rows - df + 0.5) / (df + 0.5)))
-        for f, (place, tf), score in zip(fields, found, out, strict=True):
-            norm = base + slope * f.lengths.take(place)
-            score[place] += weight * tf / (tf + norm)
-    for f, score in zip(fields, out, strict=True):
-        if f.live is not None:
-            score[~f.live] = 0
-    return out
-
-
-def _frequencies(
-    columns: Columns, tokens: Sequence[tuple[int, float]]
-) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
-    """The rows that hold any of some tokens, each once, dead ones too; their weighted tf."""
-    places: list[NDArray[np.intp]] = []
-    counts: list[NDArray[np.float32]] = []
-    for number, weight in tokens:
-        postings = columns.postings[columns.starts[number] : columns.starts[number + 1]]
-        places.append(postings["row"].astype(np.intp))
-        counts.append(np.float32(weight) * _weighed(postings))
-    if len(places) < 2:
-        return (places[0], counts[0]) if places else (np.empty(0, np.intp), np.empty(0, np.float32))
-    if sum(map(len, places)) * _DENSE > len(columns.rows):
-        together = np.zeros(len(columns.rows), np.float32)
-        for rows, tf in zip(places, counts, strict=True):
-            together[rows] += tf  # a token's rows are distinct
-        held = np.flatnonzero(together > 0)  # of bools it is far quicker than of numbers
-        return held, together[held]
-    rows, tf = np.concatenate(places), np.concatenate(counts)
-    order = np.argsort(rows, kind="stable")  # each token's are sorted: this only merges them
-    rows, tf = rows[order], tf[order]
-    first = np.flatnonzero(np.diff(rows, prepend=-1))
-    return rows[first], np.add.reduceat(tf, first)
+        df = sum(f.holding(h, len(terms)) for f, h in zip(self._fields, held, strict=True))
+        idf = np.log(1 + (self._count - df + 0.5) / (df + 0.5))
+        unit = 2.0 ** (ceil(log2(float(idf.sum()))) - _EXACT)  # no row gets more than all idf
+        return [
+            f.scores(h, (idf / unit).astype(np.float32), norms) * np.float32(unit)
+            for f, h, norms in zip(self._fields, held, self._norms, strict=True)
+        ]
 
 
 def _weighed(counts: NDArray[np.void]) -> NDArray[np.float32]:
     """Tokens or times of the text, plus those of the other fields by weight, float32, (n,)."""
     others = np.float32(TITLE) * counts["title"] + np.float32(CONTEXT) * counts["context"]
     return (counts["text"] + others).astype(np.float32)
-
-
-def _numbers(fields: Sequence[Field], terms: Sequence[Term]) -> list[dict[str, int]]:
-    """The numbers of those tokens that stand in each segment, all looked up at once."""
-    tokens = list({token for term in terms for token in term})
-    encoded = [t.encode("utf-8", "surrogatepass") for t in tokens]
-    keys = keys_of(encoded)
-    located = (f.columns.vocabulary.locate(encoded, keys) for f in fields)
-    return [{t: int(n) for t, n in zip(tokens, found, strict=True) if n >= 0} for found in located]
-
-
-def _living(field: Field, places: NDArray[np.intp]) -> int:
-    """How many of some rows are alive."""
-    return len(places) if field.live is None else int(np.count_nonzero(field.live.take(places)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from index.columns import POSTING, ROW, Columns, Live, Rows
-from index.dense import Dense, build, open_ann
+from index.columns import ROW, Columns, Live, Rows
+from index.dense import EXACT, Dense, build, open_ann, scanned
 from index.errors import IndexDamaged
 from index.files import array_blocks, check_file, map_array, write_file
-from index.parts import rounded
+from index.parts import Kept, differing
+from index.postings import COUNTS, POSTING, Postings
 from index.strings import Strings
 
 # A file's size in bytes and hash.
@@ -44,7 +45,7 @@ class Segment:
     Attributes:
         name: of its folder.
         facts: of its files and of its dense index.
-        vectors: float32, or int16 where an index is searched, (n, dim), memory-mapped.
+        vectors: (n, dim), memory-mapped; float32 unless there is an index of them.
         parts: int8, (m, dim), memory-mapped; `columns.part_ends` says whose.
         dense: the same vectors as they are searched.
     """
@@ -52,7 +53,7 @@ class Segment:
     name: str
     facts: Facts
     columns: Columns
-    vectors: NDArray[Any]
+    vectors: Kept
     parts: NDArray[np.int8]
     dense: Dense
 
@@ -81,23 +82,32 @@ def write_segment(folder: Path, rows: Rows) -> Facts:
     def put(file: str, blocks: Iterable[NDArray[Any]], dtype: Any, *shape: int) -> None:  # noqa: ANN401
         marks[file] = write_file(folder / file, array_blocks(blocks, np.dtype(dtype), shape))
 
-    columns = rows.columns
-    arrays = {"rows": columns.rows, "starts": columns.starts, "postings": columns.postings,
-              "part-ends": columns.part_ends}  # fmt: skip
+    columns, own = rows.columns, rows.vectors
+    postings = columns.postings
+    arrays = {"rows": columns.rows, "part-ends": columns.part_ends, "postings": postings.data,
+              "postings-ends": postings.ends, "counts": postings.counts}  # fmt: skip
     for title, strings in _tables(columns).items():
         kept = (strings.data, strings.ends, strings.keys, strings.places)
         arrays |= dict(zip(_files(title), kept, strict=True))
     for title, array in arrays.items():
         put(f"{title}.npy", [array], array.dtype, *array.shape)
     put("parts.npy", rows.parts.blocks(), "i1", len(rows.parts), rows.parts.dim)
-    built = build(rows.vectors, rows.parts)
-    blocks: Iterable[NDArray[Any]] = rows.vectors.blocks()
-    if built.index is None:
-        kind = "<f4"  # FAISS scans them as they are
-    else:
-        kind, blocks = "<i2", (rounded(block, np.int16) for block in blocks)
-        marks[_ANN] = write_file(folder / _ANN, [built.index.data])
-    put("vectors.npy", blocks, kind, len(rows.vectors), rows.vectors.dim)
+    if not scanned(len(own), own.dim):
+        put("vectors.npy", own.blocks(), "<f4", len(own), own.dim)  # FAISS scans them as they are
+        return Facts(marks, EXACT)
+    mean, scales = own.mean, []
+
+    def codes() -> Iterator[NDArray[np.int8]]:
+        for block in own.blocks():
+            whole, scale = differing(block, mean)
+            scales.append(scale)
+            yield whole
+
+    put("vectors.npy", codes(), "i1", len(own), own.dim)
+    put("scales.npy", scales, "<f4", len(own))
+    put("mean.npy", [mean], "<f4", own.dim)
+    built = build(own, _vectors(folder), rows.parts)
+    marks[_ANN] = write_file(folder / _ANN, [built.index.data])
     return Facts(marks, built.facts)
 
 
@@ -119,15 +129,30 @@ def open_segment(folder: Path, name: str, facts: Facts) -> Segment:
         groups=strings("groups"),
         rows=map_array(folder / "rows.npy"),
         vocabulary=strings("vocabulary"),
-        starts=map_array(folder / "starts.npy"),
-        postings=map_array(folder / "postings.npy"),
+        postings=_postings(folder),
         part_ends=map_array(folder / "part-ends.npy"),
     )
-    if columns.rows.dtype != ROW or columns.postings.dtype != POSTING:
+    if columns.rows.dtype != ROW or columns.postings.counts.dtype != COUNTS:
         raise IndexDamaged(folder, "another version of the program wrote it")
-    vectors, parts = map_array(folder / "vectors.npy"), map_array(folder / "parts.npy")
+    vectors = _vectors(folder)
     ann = open_ann(folder / _ANN) if _ANN in facts.files else None
-    return Segment(name, facts, columns, vectors, parts, Dense(vectors, ann, facts.dense))
+    dense = Dense(vectors, ann, facts.dense)
+    return Segment(name, facts, columns, vectors, map_array(folder / "parts.npy"), dense)
+
+
+def _postings(folder: Path) -> Postings:
+    """What was written; of format 3 it is packed now, in memory."""
+    held = map_array(folder / "postings.npy")
+    if held.dtype == POSTING:
+        return Postings.of(held, map_array(folder / "starts.npy"))
+    return Postings(held, map_array(folder / "postings-ends.npy"), map_array(folder / "counts.npy"))
+
+
+def _vectors(folder: Path) -> Kept:
+    codes = map_array(folder / "vectors.npy")
+    if codes.dtype != np.int8:
+        return Kept.of_format_3(codes)
+    return Kept(codes, map_array(folder / "scales.npy"), map_array(folder / "mean.npy"))
 
 
 def _files(title: str) -> tuple[str, ...]:

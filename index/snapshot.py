@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from index import lexical
 from index.columns import Columns
 from index.dense import nearest
-from index.lexical import Term
+from index.lexical import Bm25, Term
 from index.parts import places, restored
 from index.segment import Segment
 from index.strings import Strings, keys_of
@@ -186,14 +186,17 @@ class Snapshot:
         if k <= 0 or not self.size or not terms:
             return []
         found = []
-        scores = lexical.scores([v.field for v in self.views], terms)
-        for view, score in zip(self.views, scores, strict=True):
+        for view, score in zip(self.views, self._bm25.scores(terms), strict=True):
             allowed = view.allowed(groups) if groups is not None else None
             if allowed is not None:
                 score[~allowed] = 0
             rows = _highest(score, k)
             found.append(_Found(view, rows, score[rows]))
         return _best(found, k)
+
+    @cached_property
+    def _bm25(self) -> Bm25:
+        return Bm25([view.field for view in self.views])
 
     def vectors(self, ids: Sequence[str]) -> NDArray[np.float32]:
         """The vectors of live rows, float32, (n, dim), in the order of `ids`.
@@ -203,7 +206,7 @@ class Snapshot:
         """
         out = np.empty((len(ids), self.dim), np.float32)
         for view, mine, rows in self._located(ids):
-            out[mine] = restored(view.segment.vectors[rows])
+            out[mine] = view.segment.vectors[rows]
         return out
 
     def vectors_and_parts(
@@ -224,7 +227,7 @@ class Snapshot:
         found: list[tuple[NDArray[np.int64], NDArray[np.float32]]] = []
         for view, mine, rows in self._located(ids):
             segment = view.segment
-            own[mine] = restored(segment.vectors[rows])
+            own[mine] = segment.vectors[rows]
             at, held = places(segment.columns.part_ends, rows)
             bare = held == 0
             counts[mine] = np.maximum(held, 1)
@@ -312,7 +315,7 @@ class Snapshot:
             "groups": len(self.groups()),
             "segments": [len(s) for s in segments],
             "dense": [{"rows": len(s)} | dict(s.facts.dense) for s in segments],
-            "tokens": sum(len(s.columns.postings) for s in segments),
+            "tokens": sum(s.columns.postings.total for s in segments),
             "bytes": sum(s.size for s in segments),
             "tokenizer": self.indexed_by,
             "tokenizer_matches": self.indexed_by == self._tokenizer.fingerprint,

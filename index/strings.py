@@ -6,6 +6,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Collection, Iterator, Sequence
 from hashlib import blake2b
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,16 +21,16 @@ class Strings(Sequence[bytes]):
     def __init__(
         self,
         data: NDArray[np.uint8],
-        ends: NDArray[np.int64],
-        keys: NDArray[np.uint64],
+        ends: NDArray[Any],
+        keys: NDArray[Any],
         places: NDArray[np.uint32],
     ) -> None:
         """Wrap the arrays.
 
         Args:
             data: all bytes.
-            ends: where each string ends in `data`, rising.
-            keys: the strings' hashes, rising.
+            ends: where each string ends in `data`, rising whole numbers.
+            keys: the upper 32 bits of the strings' hashes, rising, uint32; or all 64 of them.
             places: of the strings that have them.
         """
         self.data = data
@@ -41,10 +42,10 @@ class Strings(Sequence[bytes]):
     def of(cls, values: Sequence[bytes]) -> Strings:
         """From sorted, distinct strings."""
         ends = np.cumsum([len(v) for v in values], dtype=np.int64)
-        keys = keys_of(values)
+        keys = _upper(keys_of(values))
         order = np.argsort(keys, kind="stable")
         data = np.frombuffer(b"".join(values), dtype=np.uint8)
-        return cls(data, ends, keys[order], order.astype(np.uint32))
+        return cls(data, ends.astype(offsets(len(data))), keys[order], order.astype(np.uint32))
 
     def __len__(self) -> int:
         return len(self.ends)
@@ -66,7 +67,7 @@ class Strings(Sequence[bytes]):
 
     def _starts(self, places: NDArray[np.integer]) -> NDArray[np.int64]:
         """Where the strings at some places begin in `data`; the places are signed numbers."""
-        return np.where(places > 0, self.ends[places - 1], 0)
+        return np.where(places > 0, self.ends[places - 1].astype(np.int64), 0)
 
     def find(self, value: bytes) -> int:
         """The place of a string, or -1."""
@@ -85,13 +86,13 @@ class Strings(Sequence[bytes]):
     def holding(self, part: bytes) -> NDArray[np.int64]:
         """The places of the strings that hold a part, by one look through all bytes."""
         found = [match.start() for match in re.finditer(re.escape(part), self.data.tobytes())]
-        places = np.searchsorted(self.ends, np.array(found, np.int64), side="right")
+        places = np.searchsorted(self.ends, np.array(found, self.ends.dtype), side="right")
         # A match that runs over the end of a string is no match.
         whole = np.array(found, np.int64) + len(part) <= self.ends[places]
         return np.unique(places[whole])
 
     def locate(
-        self, values: Collection[bytes], keys: NDArray[np.uint64] | None = None
+        self, values: Collection[bytes], keys: NDArray[Any] | None = None
     ) -> NDArray[np.int64]:
         """The place of each string, -1 for those that are not here; one after the other.
 
@@ -102,7 +103,8 @@ class Strings(Sequence[bytes]):
             values: may repeat.
             keys: `keys_of(values)`, for a caller who looks the same ones up in several tables.
         """
-        keys = keys_of(values) if keys is None else keys
+        whole = keys_of(values) if keys is None else keys
+        keys = whole if self.keys.dtype == whole.dtype else _upper(whole)
         found = np.full(len(keys), -1, np.int64)
         at = np.searchsorted(self.keys, keys)
         inside = np.flatnonzero(at < len(self.keys))
@@ -142,6 +144,16 @@ class Strings(Sequence[bytes]):
                 return place
             at += 1
         return -1
+
+
+def offsets(size: int) -> np.dtype[Any]:
+    """The narrowest type for places in so many bytes, and for their end."""
+    return np.dtype("<u4" if size < 1 << 32 else "<u8")
+
+
+def _upper(keys: NDArray[np.uint64]) -> NDArray[np.uint32]:
+    """Enough of the hashes: of a million words some hundred share it with another one."""
+    return (keys >> np.uint64(32)).astype(np.uint32)
 
 
 def keys_of(values: Collection[bytes]) -> NDArray[np.uint64]:

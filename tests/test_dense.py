@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from index.columns import Vectors, merge
 from index.dense import ANN_ROWS, RECALL, Dense, build, nearest, open_ann
 from index.files import write_file
-from index.parts import Parts, restored, rounded
-from index.segment import open_segment, write_segment
+from index.parts import Kept, Parts, differing, restored, rounded
+from index.segment import Facts, open_segment, write_segment
 from index.snapshot import Snapshot, View
 from index.store import Store
 from index.tokens import Tokenizer
@@ -189,44 +189,52 @@ def near(rng: np.random.Generator, vectors: NDArray[np.float32], n: int) -> NDAr
 
 def all_rows(rows: NDArray[Any]) -> Vectors:
     places = np.arange(len(rows))
-    return Vectors((rows,), np.zeros_like(places), places, rows.shape[1])
+    source = rows if rows.dtype == np.int8 else Kept(rows)
+    return Vectors((source,), np.zeros_like(places), places, rows.shape[1])
+
+
+def kept(vectors: NDArray[np.float32]) -> Kept:
+    """As a large segment keeps them."""
+    mean = vectors.mean(axis=0)
+    return Kept(*differing(vectors, mean), mean)
 
 
 def test_the_compressed_scan_finds_what_exact_search_finds(tmp_path: Path) -> None:
     rng = np.random.default_rng(5)
     vectors = clustered(rng, 12_000, 64)
-    built = build(all_rows(vectors), all_rows(np.empty((0, 64), np.int8)))
-    assert built.index is not None
+    coded = kept(vectors)
+    built = build(all_rows(vectors), coded, all_rows(np.empty((0, 64), np.int8)))
     assert built.facts["kind"] == "IVF1,PQ32x4fs+exact"
     assert built.facts["recall@50"] >= RECALL
     write_file(tmp_path / "ann", [built.index.data])
-    dense = Dense(vectors, open_ann(tmp_path / "ann"), built.facts)
+    dense = Dense(coded, open_ann(tmp_path / "ann"), built.facts)
     for share in (None, 0.6, 0.3):
         mask = None if share is None else rng.random(len(vectors)) < share
         found = total = 0
         for query in near(rng, vectors, 40):
             got, scores = nearest(dense, query, 10, mask)
             exact = vectors @ query
-            np.testing.assert_allclose(scores, exact[got], atol=2e-6)
+            np.testing.assert_allclose(scores, exact[got], atol=2e-3)
             if mask is not None:
                 assert mask[got].all()
                 exact[~mask] = -9
             best = np.argpartition(-exact, 10)[:10]
             found += len(set(best) & set(got[np.argsort(-scores)[:10]]))
             total += 10
-        assert found / total >= 0.99
+        assert found / total >= 0.96  # clusters far wider than an encoder's: rounding costs more
 
 
 def test_what_few_rows_may_answer_is_compared_exactly(tmp_path: Path) -> None:
     rng = np.random.default_rng(6)
     vectors = clustered(rng, 10_500, 16)
-    built = build(all_rows(vectors), all_rows(rounded(vectors[:300], np.int8)))
-    write_file(tmp_path / "ann", [built.index.data])  # type: ignore[union-attr]
-    dense = Dense(vectors, open_ann(tmp_path / "ann"), built.facts)
+    coded = kept(vectors)
+    built = build(all_rows(vectors), coded, all_rows(rounded(vectors[:300])))
+    write_file(tmp_path / "ann", [built.index.data])
+    dense = Dense(coded, open_ann(tmp_path / "ann"), built.facts)
     mask = rng.random(len(vectors)) < 0.02
     for query in near(rng, vectors, 20):
         got, scores = nearest(dense, query, 10, mask)
-        expected = np.sort((vectors @ query)[mask])[-10:]
+        expected = np.sort((coded[np.arange(len(vectors))] @ query)[mask])[-10:]
         np.testing.assert_allclose(np.sort(scores)[-10:], expected, atol=2e-6)
         assert mask[got].all()
 
@@ -241,7 +249,7 @@ def test_the_recall_that_is_noted_is_the_one_that_is_served(tmp_path: Path) -> N
     snapshot = Store(tmp_path / "index", TOKENIZER).open()
     [facts] = snapshot.stats()["dense"]  # type: ignore[misc]
     held = []
-    for query in restored(rounded(asked, np.int8)):
+    for query in restored(rounded(asked)):
         best = {name for name, _ in brute(rows, vectors, query, 50)}
         held.append(len(best & {h.id for h in snapshot.dense(query, 50)}) / 50)
     assert facts["recall@50"] == pytest.approx(np.mean(held), abs=0.005)
@@ -302,41 +310,89 @@ def test_rounding_keeps_directions(rows: list[list[float]]) -> None:
     given_rows = np.array(rows, np.float32)
     lengths = np.linalg.norm(given_rows, axis=1)
     kept = given_rows[lengths > 1e-3] / lengths[lengths > 1e-3][:, None]
-    back = restored(rounded(kept, np.int8))
+    back = restored(rounded(kept))
     np.testing.assert_allclose(np.linalg.norm(back, axis=1), 1, atol=1e-5)
     assert ((back * kept).sum(axis=1) > 0.9999).all()
 
 
 @given(st.lists(st.lists(st.floats(-1, 1, width=32), min_size=4, max_size=4), min_size=1))
-def test_two_bytes_keep_a_hundred_thousandth_and_are_rounded_once(rows: list[list[float]]) -> None:
-    given_rows = np.array(rows, np.float32)
-    lengths = np.linalg.norm(given_rows, axis=1)
-    kept = given_rows[lengths > 1e-3] / lengths[lengths > 1e-3][:, None]
-    codes = rounded(kept, np.int16)
-    np.testing.assert_allclose(restored(codes), kept, atol=2e-5)
-    np.testing.assert_array_equal(rounded(restored(codes), np.int16), codes)
+def test_what_differs_from_a_mean_is_rounded_once(rows: list[list[float]]) -> None:
+    given_rows = np.array(rows, np.float32) + np.float32(1.5)  # in a cone
+    own = given_rows / np.linalg.norm(given_rows, axis=1, keepdims=True)
+    mean = own.mean(axis=0)
+    every = np.arange(len(own))
+    once = Kept(*differing(own, mean), mean)
+    back = once[every]
+    np.testing.assert_allclose(np.linalg.norm(back, axis=1), 1, atol=1e-5)
+    assert ((back * own).sum(axis=1) > 0.9999).all()
+    again = Kept(*differing(back, mean), mean)
+    np.testing.assert_allclose(again[every], back, atol=2e-6)
+    query = own[0]
+    np.testing.assert_allclose(once.products(every, query), back @ query, atol=2e-6)
 
 
-def test_a_large_segment_keeps_its_vectors_in_two_bytes_through_merges(tmp_path: Path) -> None:
+def test_a_large_segment_keeps_its_vectors_in_a_byte_through_merges(tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
     store = Store(tmp_path / "index", TOKENIZER)
     rows, vectors = entries(ANN_ROWS + 40, groups=40), unit(rng, ANN_ROWS + 40, 8)
     large, small = slice(0, ANN_ROWS), slice(ANN_ROWS, ANN_ROWS + 40)
     store.commit(Batch(rows[large], vectors[large]), model="m")
     store.commit(Batch(rows[small], vectors[small]), model="m")
-    kinds = {len(v.segment): v.segment.vectors.dtype for v in store.open().views}
-    assert kinds == {ANN_ROWS: np.int16, 40: np.float32}
+    kinds = {len(v.segment): v.segment.vectors.codes.dtype for v in store.open().views}
+    assert kinds == {ANN_ROWS: np.int8, 40: np.float32}
     before = store.open().vectors([e.id for e in rows])
     together = merge([view.segment.rows(view.live) for view in store.open().views])
     merged = open_segment(tmp_path / "m", "m", write_segment(tmp_path / "m", together))
-    assert merged.vectors.dtype == np.int16
+    assert merged.vectors.codes.dtype == np.int8
     snapshot = Snapshot(1, "m", 8, [View(merged, None)], TOKENIZER)
     after = snapshot.vectors([e.id for e in rows])
-    np.testing.assert_array_equal(after[large], before[large])
-    np.testing.assert_allclose(after, vectors, atol=2e-5)
+    np.testing.assert_allclose(after[large], before[large], atol=2e-6)
+    np.testing.assert_allclose(after, vectors, atol=6e-3)
     query = vectors[17]
     for groups in (None, ["g17"], [f"g{n}" for n in range(30)]):
         hits = snapshot.dense(query, 5, groups)
         expected = brute(rows, after, query, 5, groups)
         assert [h.score for h in hits] == pytest.approx([s for _, s in expected], abs=2e-6)
     assert len(snapshot.dense(query, len(rows))) == len(rows)
+
+
+def as_format_3(folder: Path, vectors: NDArray[np.float32]) -> None:
+    """Write a segment's postings and vectors as that format had them."""
+    packed = open_segment(folder, "s", Facts({}, {})).columns.postings
+    of, postings = packed.all()
+    for name in ("postings", "postings-ends", "counts", "vectors", "scales", "mean"):
+        (folder / f"{name}.npy").unlink(missing_ok=True)
+    np.save(folder / "postings.npy", postings)
+    starts = np.searchsorted(of, np.arange(len(packed) + 1))
+    np.save(folder / "starts.npy", starts)
+    largest = np.abs(vectors).max(axis=1, keepdims=True)
+    np.save(folder / "vectors.npy", np.rint(vectors / largest * 32767).astype("<i2"))
+
+
+def test_a_segment_of_format_3_is_read_and_merged(tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    rows, vectors = entries(ANN_ROWS, groups=40), unit(rng, ANN_ROWS, 8)
+    store = Store(tmp_path / "index", TOKENIZER)
+    new = store.commit(Batch(rows, vectors), model="m")
+    words = new.lexical("词77", 30)
+    assert len(words) > 1
+    folder = tmp_path / "index" / new.views[0].segment.name
+    order = np.argsort([e.id for e in rows])
+    as_format_3(folder, vectors[order])
+    noted = new.views[0].segment.facts
+    ann = {"ann.faiss": noted.files["ann.faiss"]}
+    segment = open_segment(folder, "s", Facts(ann, noted.dense))
+    old = Snapshot(1, "m", 8, [View(segment, None)], TOKENIZER)
+    np.testing.assert_allclose(old.vectors([e.id for e in rows]), vectors, atol=3e-5)
+    assert old.lexical("词77", 30) == words
+    query = vectors[5]
+    expected = brute(rows, vectors, query, 5)
+    assert [h.score for h in old.dense(query, 5)] == pytest.approx(
+        [s for _, s in expected], abs=3e-5
+    )
+    written = write_segment(tmp_path / "m", merge([segment.rows(None)]))
+    merged = open_segment(tmp_path / "m", "m", written)
+    assert merged.vectors.codes.dtype == np.int8
+    again = Snapshot(1, "m", 8, [View(merged, None)], TOKENIZER)
+    assert again.lexical("词77", 30) == words
+    np.testing.assert_allclose(again.vectors([e.id for e in rows]), vectors, atol=6e-3)
