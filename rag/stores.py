@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from index.changes import held
+from index.files import sync_folder
 from index.lock import WriterLock
 from index.store import Store
 from index.tokens import Tokenizer
@@ -142,6 +143,7 @@ def _changing(home: Path) -> Iterator[bool]:
     try:
         done = not mark.exists()
         mark.touch()
+        sync_folder(home)  # before the corpus changes, also where power fails
     except OSError as error:
         raise HomeUnusable(home, error.strerror or str(error)) from error
     yield done
