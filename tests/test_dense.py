@@ -205,7 +205,7 @@ def test_the_compressed_scan_finds_what_exact_search_finds(tmp_path: Path) -> No
     coded = kept(vectors)
     built = build(all_rows(vectors), coded, all_rows(np.empty((0, 64), np.int8)))
     assert built.facts["kind"] == "IVF1,PQ32x4fs+exact"
-    assert built.facts["recall@50"] >= RECALL
+    assert built.facts["recall@50"] >= RECALL[50]
     write_file(tmp_path / "ann", [built.index.data])
     dense = Dense(coded, open_ann(tmp_path / "ann"), built.facts)
     for share in (None, 0.6, 0.3):
@@ -214,7 +214,7 @@ def test_the_compressed_scan_finds_what_exact_search_finds(tmp_path: Path) -> No
         for query in near(rng, vectors, 40):
             got, scores = nearest(dense, query, 10, mask)
             exact = vectors @ query
-            np.testing.assert_allclose(scores, exact[got], atol=2e-3)
+            np.testing.assert_allclose(scores, exact[got], atol=4e-3)
             if mask is not None:
                 assert mask[got].all()
                 exact[~mask] = -9
