@@ -38,8 +38,10 @@ Kind = Annotated[
 @contextmanager
 def archive(settings: Settings) -> Iterator[Pipeline]:
     """The archive, closed in the end."""
+    from rag import processors
     from rag.pipeline import Pipeline
 
+    processors.share()
     pipeline = Pipeline(settings.config())
     try:
         yield pipeline

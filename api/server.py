@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import signal
 import socket
-import sys
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -18,9 +17,9 @@ from api.app import create_app
 from api.connection import KEEP_SECONDS, Connection
 from api.ready import Readiness
 from api.settings import Settings
+from rag import processors
 from rag.errors import BadInput, WenjuError
 from rag.pipeline import Pipeline
-from rag.processors import SWITCH_SECONDS
 
 logger = logging.getLogger(__name__)
 
@@ -121,7 +120,7 @@ def _worker(
 def _begin(settings: Settings) -> None:
     memory.keep_level()
     logs.begin(secrets=settings.secrets)
-    sys.setswitchinterval(SWITCH_SECONDS)
+    processors.share()
 
 
 def _serve(

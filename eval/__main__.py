@@ -23,6 +23,7 @@ import typer
 
 from eval import commands, commands_engines
 from eval.options import AsJson, Cache, Dictionary, Model, Out, Threads, can_write, deliver
+from rag import processors
 
 app = typer.Typer(
     name="python -m eval",
@@ -44,6 +45,7 @@ def main() -> None:
     """Run the command line and exit with its status."""
     debug = "--debug" in sys.argv
     arguments = [a for a in sys.argv[1:] if a != "--debug"]
+    processors.share()
     try:
         status = app(arguments, standalone_mode=True)
     except KeyboardInterrupt:

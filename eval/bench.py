@@ -7,7 +7,6 @@ turns, or one after the other, in the same run.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
@@ -22,9 +21,8 @@ from eval.bench_questions import Deck
 from eval.errors import BenchFailed
 from eval.run import FORMAT, Json, commit, write
 from index.encode import Encoder, load_encoder
-from rag import __version__
+from rag import __version__, processors
 from rag.pipeline import Pipeline
-from rag.processors import SWITCH_SECONDS
 
 PARTS = ("encode", "lexical", "dense", "search", "http", "build", "open", "memory", "add", "delete")
 """In the order in which they are measured."""
@@ -55,7 +53,7 @@ def run(
         BenchFailed: a part could not be measured.
         BadSet: the news cannot be read, or are too few.
     """
-    sys.setswitchinterval(SWITCH_SECONDS)  # as the server does
+    processors.share()  # as the server does
     count = chosen(setup)
     encoder = encoder or load_encoder(
         setup.config.model, cache_dir=setup.config.cache, threads=setup.config.threads

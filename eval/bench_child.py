@@ -24,8 +24,10 @@ def _measured(given: dict[str, Any]) -> dict[str, Any]:
     steps: dict[str, Timing] = {}
     held: dict[str, dict[str, int]] = {}
     with timed() as steps["import"]:
+        from rag import processors
         from rag.config import Config
         from rag.pipeline import Pipeline
+    processors.share()
     dictionary = Path(given["dictionary"]) if given["dictionary"] else None
     config = Config(
         home=Path(given["home"]),
