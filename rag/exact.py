@@ -2,8 +2,9 @@
 
 Vectors and words say what a passage is about; a person reads on and looks for the very thing: the
 quotation as it was quoted, the number in whatever way it is written, the date, also where the
-article says 去年底 and was printed in 2024, the author or the title. Each counts by how few of the
-candidates hold it, so that what all of them have decides nothing.
+article says 去年底 and was printed in 2024, or the question says it and is asked in 2024
+(`rag.asked_times`), the author or the title. Each counts by how few of the candidates hold it, so
+that what all of them have decides nothing.
 
 The question's words together in one sentence were tried as well: 0, .003 and .001 more at rank 1
 on XQuAD zh, en and CMRC, for 15 ms a question; so they are left out.
@@ -19,7 +20,8 @@ from math import log
 
 import opencc
 
-from rag.dates import Date, asked_dates, holds_date
+from rag.asked_times import Stand, Time, asked_times
+from rag.dates import asked_dates
 from rag.quantities import Quantity, asked_quantities
 
 NO_UNIT = 0.5
@@ -40,7 +42,7 @@ class Named:
     text: str
     quoted: tuple[str, ...]
     quantities: tuple[Quantity, ...]
-    dates: tuple[Date, ...]
+    times: tuple[Time, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,22 +53,34 @@ class Candidate:
         text: the passage's.
         heads: the article's title, authors, affiliations.
         published: ISO, as precise as it is known, or None.
+        close: whether it fits about as well as the best. A time counted from the day of asking may
+            not be the one meant: it moves no passage that has little else to say for itself.
     """
 
     text: str
     heads: tuple[str, ...] = ()
     published: str | None = None
+    close: bool = True
 
 
-def named(question: str) -> Named:
-    """What a question names exactly."""
+def named(question: str, stand: Stand | None = None) -> Named:
+    """What a question names exactly.
+
+    Args:
+        question: as it was asked.
+        stand: from where its 去年 counts; None: such words name nothing.
+    """
     text = folded(question)
     quoted = (next(filter(None, match.groups())).strip() for match in _QUOTED.finditer(text))
+    times = tuple(Time((date,)) for date in asked_dates(text))
+    # Beside a date its 上年 counts from that; a title's or a quotation's, from when it was written.
+    if stand and not times:
+        times = asked_times(_QUOTED.sub(" ", text), stand)
     return Named(
         text,
         tuple(dict.fromkeys(q for q in quoted if len(q) > 1)),
         asked_quantities(text),
-        asked_dates(text),
+        times,
     )
 
 
@@ -108,7 +122,7 @@ def _shares(asked: Named, candidates: Sequence[Candidate]) -> Iterator[list[floa
     """For each thing named that any candidate holds, how far each one does, 0 to 1."""
     heads = [tuple(folded(h) for h in c.heads if len(h) > 1) for c in candidates]
     names = dict.fromkeys(h for own in heads for h in own if h in asked.text)
-    if not (names or asked.quoted or asked.quantities or asked.dates):
+    if not (names or asked.quoted or asked.quantities or asked.times):
         return
     texts = [folded(candidate.text) for candidate in candidates]
     found: list[list[float]] = []
@@ -118,9 +132,10 @@ def _shares(asked: Named, candidates: Sequence[Candidate]) -> Iterator[list[floa
     for quantity in asked.quantities:
         held = [quantity.held(text) for text in texts]
         found.append([1.0 if unit else NO_UNIT if bare else 0.0 for bare, unit in held])
-    for date in asked.dates:
+    for time in asked.times:
         dated = zip(texts, candidates, strict=True)
-        found.append([float(holds_date(date, text, c.published)) for text, c in dated])
+        moved = ((text, c.published, c.close or not time.said) for text, c in dated)
+        found.append([float(may and time.held(text, day)) for text, day, may in moved])
     yield from (shares for shares in found if any(shares))
 
 

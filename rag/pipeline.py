@@ -12,9 +12,10 @@ import hashlib
 import logging
 import time
 import uuid
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Generator as Yields
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,7 +47,6 @@ from rag.language import language_of
 from rag.models import Models
 from rag.processors import Processors
 from rag.scans import Scans
-from rag.scope import Scope
 from rag.seams import Snapshot
 from rag.stores import opened
 from rag.types import (
@@ -93,6 +93,7 @@ class Pipeline:
         generator: a language model in place of the configured one.
         reranker: a second stage in place of the configured one.
         method: how passages are ranked, where that is measured; None for the product's way.
+        today: tells the day on which a question is asked.
 
     Raises:
         HomeUnusable: the home folder cannot be made or written.
@@ -105,6 +106,7 @@ class Pipeline:
         generator: generate.Generator | None = None,
         reranker: rerank.Reranker | None = None,
         method: fusion.Method | None = None,
+        today: Callable[[], date] = date.today,
     ) -> None:
         self.config = config
         self.models = Models(config, encoder, generator, reranker)
@@ -115,7 +117,7 @@ class Pipeline:
         self.corpus, self.store = stores.corpus, stores.index
         self.vectors, self.reprints = stores.vectors, stores.reprints
         self.scans = Scans(config.home, self.corpus)
-        self._method = method
+        self._method, self._today = method, today
 
     @cached_property
     def archive(self) -> Archive:
@@ -200,8 +202,8 @@ class Pipeline:
         snapshot = self._open()
         if not snapshot.size:
             return ()
-        scope = self.stores.scopes.of(snapshot, filters)
-        return self._retrieve(text, snapshot, scope, top_k or self.config.top_k, _Clock())[1]
+        source = self._source(snapshot, filters)
+        return self._retrieve(text, source, top_k or self.config.top_k, _Clock())[1]
 
     def ask(
         self,
@@ -251,18 +253,27 @@ class Pipeline:
         if writer:
             standalone = writer.stand_alone(text, standalone, history)
         snapshot = self._open()
-        scope = self.stores.scopes.of(snapshot, filters)
+        source = self._source(snapshot, filters)
         evidence: tuple[Evidence, ...] = ()
         shown = top_k or self.config.top_k
+        wanted = max(shown, ANSWER_EVIDENCE)
         asked = Question(standalone, np.empty(0, np.float32))
         if snapshot.size:
-            wanted = max(shown, ANSWER_EVIDENCE)
-            asked, evidence = self._retrieve(standalone, snapshot, scope, wanted, clock)
+            asked, evidence = self._retrieve(standalone, source, wanted, clock)
         yield Event(evidence=evidence[:shown])
         yield Event(status="answer")
         language = language or language_of(standalone)
         with self._processors:
             draft = answer.draft(asked, evidence, self._tools(), language=language)
+        if evidence and not draft.claims and retrieve.counts(standalone, source):
+            # The time may not be the one meant: what answers without it is not refused.
+            source = replace(source, day=None)
+            plain = self._retrieve(standalone, source, wanted, _Clock())[1]
+            with self._processors:
+                other = answer.draft(asked, plain, self._tools(), language=language)
+            if other.claims:
+                draft, evidence = other, plain
+                yield Event(evidence=evidence[:shown])
         clock.lap("answer")
         written = writing.Written(None)
         if writer and writing.suits(draft):
@@ -290,7 +301,7 @@ class Pipeline:
                 language=language,
                 citations=citations,
                 evidence=evidence[:shown],
-                coverage=scope.coverage(evidence),
+                coverage=source.scope.coverage(evidence),
                 receipt=_receipt(snapshot, evidence[:shown])
                 | {"written_by": writer.server.model if writer and written.draft else None},
                 timings_ms=clock.laps,
@@ -329,14 +340,18 @@ class Pipeline:
         except NotFound:
             return None
 
+    def _source(self, snapshot: Snapshot, filters: Filters | None) -> retrieve.Source:
+        """What is searched, and from which day."""
+        scope, tokens = self.stores.scopes.of(snapshot, filters), self.tokenizer.query_tokens
+        day = (filters.as_of if filters else None) or self._today().isoformat()
+        return retrieve.Source(snapshot, self.corpus, scope, tokens, self.models.centres, day)
+
     def _retrieve(
-        self, text: str, snapshot: Snapshot, scope: Scope, top_k: int, clock: _Clock
+        self, text: str, source: retrieve.Source, top_k: int, clock: _Clock
     ) -> tuple[Question, tuple[Evidence, ...]]:
         """The question with its vector, and its evidence, best first."""
-        tokens = self.tokenizer.query_tokens
-        source = retrieve.Source(snapshot, self.corpus, scope, tokens, self.models.centres)
         keywords = self._processors.beside(lambda: retrieve.keywords(text, source, self._method))
-        indexing.check_model(snapshot, self.encoder())
+        indexing.check_model(source.snapshot, self.encoder())
         with self._processors:
             question = Question(text, self.models.question(text))
             clock.lap("encode")

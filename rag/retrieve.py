@@ -23,9 +23,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag import terms
+from rag.asked_times import Stand
 from rag.centre import Centres, Vector, centred, centred_cosines
 from rag.corpus import Corpus
-from rag.exact import Candidate, exact, named
+from rag.exact import Candidate, Named, exact, named
 from rag.fusion import Method
 from rag.language import language_of
 from rag.scope import Scope
@@ -38,6 +39,11 @@ CANDIDATES = 50
 
 READ = 20
 """Passages that are looked through for what the question names; 10 and 40 rank alike."""
+
+CLOSE = 0.9
+"""The share of the best score from which on a passage counts as fitting about as well. Without
+it one on another subject that alone holds a question's 去年 came first, and the question was
+refused."""
 
 NEIGHBOURS = 10
 """Candidates whose mean cosine says how near a whole language lies to the question, as in CSLS
@@ -54,6 +60,7 @@ class Source:
         scope: which of its articles may answer.
         tokens: the index's tokeniser for questions.
         centres: gives the means of the encoder's vectors; called only where languages differ.
+        day: ISO, as precise as it is known; a question's 去年 counts from it. None: from no day.
     """
 
     snapshot: Snapshot
@@ -61,6 +68,12 @@ class Source:
     scope: Scope
     tokens: terms.Tokens
     centres: Callable[[], Centres]
+    day: str | None
+
+    @property
+    def stand(self) -> Stand | None:
+        """From where a question's 去年 counts."""
+        return Stand(self.day, self.scope.latest) if self.day else None
 
 
 def keywords(question: str, source: Source, method: Method | None = None) -> dict[str, float]:
@@ -151,10 +164,11 @@ def retrieve(
     by_name = {"dense": dense, "sentence": sentence, "lexical": dict(lexical)}
     fused = method.fused(by_name, across)
     best = _best(fused)[: max(top_k, READ)]
+    names = named(question.text, source.stand)
     # A hit whose article was deleted a moment ago is in the index still, but not in the corpus.
     passages, articles = source.corpus.passages_and_articles(best)
     best = [key for key in best if key in passages and passages[key].article_id in articles]
-    by_name["exact"] = _exact(question.text, best[:READ], passages, articles)
+    by_name["exact"] = _exact(names, best[:READ], passages, articles, fused)
     # What is held exactly moves a passage up; how sure the ranks are, the others say.
     scores = sorted(fused.values(), reverse=True)
     again = method.fused(by_name, across)
@@ -173,24 +187,31 @@ def retrieve(
     ]
 
 
+def counts(question: str, source: Source) -> bool:
+    """Whether what comes first may hang on the day of asking."""
+    return any(time.said for time in named(question, source.stand).times)
+
+
 def _best(fused: Mapping[str, float]) -> list[str]:
     """Ids, best first; equal scores by id."""
     return sorted(fused, key=lambda key: (-fused[key], key))
 
 
 def _exact(
-    question: str,
+    names: Named,
     keys: Sequence[str],
     passages: Mapping[str, Passage],
     articles: Mapping[str, Article],
+    fused: Mapping[str, float],
 ) -> dict[str, float]:
     """How much of what the question names each passage holds; absent are those that hold none."""
     candidates = []
     for key in keys:
         article = articles[passages[key].article_id]
         heads = (article.title or "", *article.authors, *article.affiliations)
-        candidates.append(Candidate(passages[key].text, heads, article.published))
-    scores = exact(named(question), candidates)
+        close = fused[key] >= CLOSE * fused[keys[0]]
+        candidates.append(Candidate(passages[key].text, heads, article.published, close))
+    scores = exact(names, candidates)
     return {key: score for key, score in zip(keys, scores, strict=True) if score > 0}
 
 

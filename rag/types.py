@@ -472,7 +472,8 @@ class Filters:
         date_from: ISO date, included; an article without a date does not pass.
         date_to: ISO date, included.
         as_of: ISO date; only what had been published by then, that day included. An article dated
-            by its month or year passes when all of that time had gone by.
+            by its month or year passes when all of that time had gone by. A question's 去年
+            counts from it.
     """
 
     authors: tuple[str, ...] = ()

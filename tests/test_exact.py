@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.dates import Date, asked_dates, holds_date
+from rag.dates import Date, asked_dates, holds_date, names_date
 from rag.exact import Candidate, exact, named
 from rag.quantities import asked_quantities, pattern, spelled
 
@@ -83,6 +83,15 @@ def test_what_few_hold_counts_more():
         ("2022年发生了什么", "大前年，大桥通车。", "2024-05-20", False),
         ("What happened in 2023?", "the bridge opened last year.", "2024-05-20", True),
         ("2023年发生了什么", "去年，大桥通车。", None, False),
+        ("2023年12月发生了什么", "去年十二月，大桥通车。", "2024", True),
+        ("2023年底发生了什么", "去年年末，大桥通车。", "2024", True),
+        ("2023年12月发生了什么", "the bridge opened late last year.", "2024", True),
+        ("2023年12月发生了什么", "the bridge opened in june last year.", "2024", False),
+        ("2024年5月发生了什么", "昨日，大桥通车。", "2024-05-20", True),
+        ("2024年4月发生了什么", "昨日，大桥通车。", "2024-05-01", True),
+        ("2024年4月发生了什么", "昨日，大桥通车。", "2024-05", False),
+        ("2024年发生了什么", "昨日，大桥通车。", "2024-05-20", False),
+        ("2022年发生了什么", "目前年产三万吨。", "2024-05-20", False),
     ],
 )
 def test_a_text_is_read_against_its_own_date(asked, text, published, expected):
@@ -98,6 +107,26 @@ def test_dates_are_read_in_every_writing():
     )
     assert asked_dates("in september 2001 and 1999") == (Date(2001, 9), Date(1999, None))
     assert asked_dates("共2024个，电话 10086") == ()
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                *"2024 2023 1 12 3 年 月 底 年底 - . 一 二〇二四年 二零二三年 五 may".split(),
+                *"十二月 mayor december september 江上修了一座桥".split(),
+                *(" ", ", ", " "),
+            ]
+        ),
+        max_size=12,
+    ).map("".join),
+    st.sampled_from([2023, 2024]),
+    st.sampled_from([None, 5, 12]),
+)
+def test_looking_beside_the_year_only_loses_no_date(text, year, month):
+    asked = Date(year, month)
+    everywhere = any(d.year == year and month in (None, d.month) for d in asked_dates(text))
+    assert names_date(asked, text) is everywhere
 
 
 def test_the_author_and_the_title_count():
