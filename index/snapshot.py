@@ -224,20 +224,20 @@ class Snapshot:
         """
         own = np.empty((len(ids), self.dim), np.float32)
         counts = np.zeros(len(ids), np.int64)
-        found: list[tuple[NDArray[np.int64], NDArray[np.float32]]] = []
+        found: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]] = []
         for view, mine, rows in self._located(ids):
-            segment = view.segment
-            own[mine] = segment.vectors[rows]
-            at, held = places(segment.columns.part_ends, rows)
-            bare = held == 0
-            counts[mine] = np.maximum(held, 1)
-            found.append((np.repeat(mine[~bare], held[~bare]), restored(segment.parts[at])))
-            found.append((mine[bare], own[mine[bare]]))
-        if not found:
-            return own, own, counts
-        owner = np.concatenate([o for o, _ in found])
-        vectors = np.concatenate([v for _, v in found])
-        return own, vectors[np.argsort(owner, kind="stable")], np.cumsum(counts) - counts
+            own[mine] = view.segment.vectors[rows]
+            at, counts[mine] = places(view.segment.columns.part_ends, rows)
+            found.append((mine, counts[mine], restored(view.segment.parts.take(at, axis=0))))
+        bare = np.flatnonzero(counts == 0)
+        counts[bare] = 1
+        starts = np.cumsum(counts) - counts
+        vectors = np.empty((int(counts.sum()), self.dim), np.float32)
+        vectors[starts[bare]] = own[bare]
+        for mine, held, parts in found:
+            before = np.cumsum(held) - held
+            vectors[np.repeat(starts[mine] - before, held) + np.arange(len(parts))] = parts
+        return own, vectors, starts
 
     def _located(
         self, ids: Sequence[str]

@@ -103,6 +103,10 @@ def _singular(word: str) -> str:
     return word if word.endswith(("us", "ss")) else word[:-1]
 
 
+QUESTIONS_KEPT = 256
+"""Texts of which `query_tokens` is remembered: a search asks for its question's three times."""
+
+
 class Tokenizer:
     """Text to index tokens. Safe to share between threads.
 
@@ -136,6 +140,7 @@ class Tokenizer:
         mixed = [w for w in self._words if not re.fullmatch(f"[{_HAN}]+", w)]
         mixed.sort(key=len, reverse=True)
         self._mixed = re.compile("|".join(map(re.escape, mixed))) if mixed else None
+        self._asked = lru_cache(maxsize=QUESTIONS_KEPT)(self._query_tokens)
 
     def tokens(self, text: str) -> list[str]:
         """The tokens of a passage, in order, stop words left out.
@@ -155,8 +160,11 @@ class Tokenizer:
         Returns:
             Empty only when the text has no letter, digit or character of a script at all.
         """
-        found = list(self._all(fold(text)))
-        return [t for t in found if t not in STOP_WORDS] or found
+        return list(self._asked(text))
+
+    def _query_tokens(self, text: str) -> tuple[str, ...]:
+        found = tuple(self._all(fold(text)))
+        return tuple(t for t in found if t not in STOP_WORDS) or found
 
     def words(self, text: str) -> list[str]:
         """A text cut into words and marks, for finding where words begin and end.
