@@ -43,9 +43,9 @@ B = 0.5
 # en and .946 throughout on XQuAD zh (1,190 questions each, passages cut by another encoder): that
 # they count matters, how much does not.
 TITLE = 1.0
-# Section, authors and affiliations, counted 0, .25, .5, 1, 2 and 4 times: MRR@10 of the 222 questions
-# on the sample articles .890, .888, .892, .892, .890, .889; of the 60 on the page of five articles
-# .847 throughout. Every score of an answer stays the same from 0 to 1.
+# Section, authors and affiliations, counted 0, .25, .5, 1, 2 and 4 times: MRR@10 of the 222
+# questions on the sample articles .890, .888, .892, .892, .890, .889; of the 60 on the page of five
+# articles .847 throughout. Every score of an answer stays the same from 0 to 1.
 CONTEXT = 1.0
 
 
