@@ -115,7 +115,10 @@ def _parts(
             if archive.filled and setup.copies == 1
             else pipeline.corpus.ids()
         )
-        return {"dense": bench_search.dense(pipeline, deck.deal(setup.asked), real, lines)}
+        # Of copies the index alone has vectors.
+        vectors = partial(bench_search.encoded, pipeline) if setup.copies == 1 else None
+        questions = deck.deal(setup.asked)
+        return {"dense": bench_search.dense(pipeline, questions, real, vectors, lines)}
 
     def started() -> Json:
         questions = deck.deal(1 + _SEARCHES)

@@ -27,6 +27,7 @@ from eval.bench_questions import Deck
 from eval.errors import BenchFailed
 from eval.run import Json
 from index.snapshot import Snapshot, View
+from rag.chunk import encoder_text
 from rag.config import Config
 from rag.pipeline import Pipeline
 
@@ -172,13 +173,27 @@ def over(address: str, questions: Sequence[str], clients: int) -> Json:
     return row | {"failed": len(failed)}
 
 
-def dense(pipeline: Pipeline, questions: Sequence[str], real: set[str], lines: Lines) -> Json:
-    """`Snapshot.dense` against FAISS's exact float32 index of the same vectors, on one thread.
+def encoded(pipeline: Pipeline, passages: Sequence[str]) -> NDArray[np.float32]:
+    """The vectors of some passages as the encoder gave them, float32, (n, dim)."""
+    held, articles = pipeline.corpus.passages_and_articles(passages)
+    texts = [encoder_text(articles[held[key].article_id], held[key]) for key in passages]
+    return pipeline.vectors.encode(pipeline.encoder(), texts)
+
+
+def dense(
+    pipeline: Pipeline,
+    questions: Sequence[str],
+    real: set[str],
+    vectors: Callable[[Sequence[str]], NDArray[np.float32]] | None,
+    lines: Lines,
+) -> Json:
+    """`Snapshot.dense` against FAISS's exact index of the float32 vectors, on one thread.
 
     Args:
         pipeline: the archive.
         questions: encoded by its encoder.
         real: ids of the articles whose vectors are not made up; recall is that among them.
+        vectors: gives the passages' vectors, which the index may have rounded; None: the index's.
         lines: told what is going on.
 
     Returns:
@@ -196,12 +211,14 @@ def dense(pipeline: Pipeline, questions: Sequence[str], real: set[str], lines: L
         for view in snapshot.views
         for row, group in _living(view)
     ]
+    given = vectors or snapshot.vectors
     exact = faiss.IndexFlatIP(pipeline.encoder().dim)
     for start in range(0, len(held), _AT_ONCE):
-        exact.add(snapshot.vectors([key for key, _ in held[start : start + _AT_ONCE]]))
+        exact.add(given([key for key, _ in held[start : start + _AT_ONCE]]))
         lines.step("dense: vectors", min(start + _AT_ONCE, len(held)), len(held))
     rows = np.flatnonzero([article in real for _, article in held])
     groups = None if len(rows) == len(held) else real
+    place = {key: row for row, (key, _) in enumerate(held)}
     chosen = faiss.SearchParameters()
     chosen.sel = faiss.IDSelectorBatch(rows)
     faiss.omp_set_num_threads(1)
@@ -218,7 +235,8 @@ def dense(pipeline: Pipeline, questions: Sequence[str], real: set[str], lines: L
             if groups is not None:
                 hits = snapshot.dense(vector, DEPTH, groups)
                 best, _ = exact.search(vector[None], min(DEPTH, len(rows)), params=chosen)
-            shares.append(recall([hit.score for hit in hits], best[0][: len(rows)]))
+            found = [float(exact.reconstruct(place[hit.id]) @ vector) for hit in hits]
+            shares.append(recall(found, best[0][: len(rows)]))
     segments: Any = snapshot.stats()["dense"]
     return {
         "rows": len(held),
