@@ -125,7 +125,7 @@ class Snapshot:
             columns = view.segment.columns
             rows = columns.rows["group"]
             used = np.unique(rows if view.live is None else rows[view.live])
-            found.update(columns.groups[int(i)].decode() for i in used)
+            found.update(name.decode() for name in columns.groups.some(used.astype(np.int64)))
         return frozenset(found)
 
     def dense(self, query: NDArray[np.float32], k: int, groups: Groups | None = None) -> list[Hit]:
