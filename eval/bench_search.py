@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import IO, Any
 
 import numpy as np
@@ -30,6 +31,7 @@ from index.snapshot import Snapshot, View
 from rag.chunk import encoder_text
 from rag.config import Config
 from rag.pipeline import Pipeline
+from rag.types import Filters
 
 _ADDRESS = re.compile(r"Open (http://\S+)")
 _PATIENCE = 120.0  # seconds for one request
@@ -37,6 +39,7 @@ _WARM = 10
 """Questions asked before the clock runs: what is loaded once is measured as the first answer."""
 
 DEPTH = 10
+_SOME = 100  # articles of a filter that lets few through
 _AT_ONCE = 10_000  # vectors
 _SAME = 1e-5
 """Inner products that differ by less are equal: SQ8 and float32 add up in other orders."""
@@ -60,10 +63,37 @@ def search(pipeline: Pipeline, deck: Deck, asked: int, clients: int, lines: Line
     busy = together(pipeline.search, deck.deal(2 * asked), clients)
     lines.say("search: answers")
     answers = spread([_one(pipeline.ask, q) for q in deck.deal(max(asked // 4, 1))])
+    lines.say("search: filtered")
+    filtered = _filtered(pipeline, deck, max(asked // 8, 2))
     times = [round(1e3 * t.wall, 3) for t in single]
     return {
-        "clients": clients, "alone": spread(single), "times": times, "busy": busy, "ask": answers
+        "clients": clients, "alone": spread(single), "times": times, "busy": busy, "ask": answers,
+        "filtered": filtered,
     }  # fmt: skip
+
+
+def _filtered(pipeline: Pipeline, deck: Deck, asked: int) -> Json:
+    """Searches within few articles, and within all of the commonest language.
+
+    Returns:
+        Of each the number of `articles`, milliseconds of the `first` search, which finds out what
+        passes, and of those `then`.
+    """
+    ids = sorted(pipeline.corpus.ids())
+    some = ids[:: max(len(ids) // _SOME, 1)][:_SOME]
+    counts = {k: len(own) for k, own in pipeline.corpus.languages().items() if own is not None}
+    [language] = pipeline.corpus.languages().keys() - counts.keys()
+    found: Json = {}
+    for name, articles, filters in (
+        ("few", len(some), Filters(article_ids=tuple(some))),
+        ("language", len(ids) - sum(counts.values()), Filters(languages=(language,))),
+    ):
+        first, *then = [
+            _one(partial(pipeline.search, filters=filters), q) for q in deck.deal(asked)
+        ]
+        times = {"first": round(1e3 * first.wall, 3), "then": spread(then)}
+        found[name] = {"articles": articles} | times
+    return found
 
 
 def http(config: Config, deck: Deck, asked: int, clients: int, lines: Lines) -> Json:

@@ -134,6 +134,11 @@ def _search(part: Json) -> Iterator[Row]:
     yield Row("search alone: processor ms", f"{alone['cpu']:.1f}")
     yield from _busy("search", part["clients"], busy)
     yield Row("answer alone: ms p50, p95", f"{asked['p50']:.1f}, {asked['p95']:.1f}")
+    for one in part.get("filtered", {}).values():
+        yield Row(
+            f"search of {one['articles']:,} articles by a filter: ms, the first, then p50",
+            f"{one['first']:.1f}, {one['then']['p50']:.1f}",
+        )
 
 
 def _busy(name: str, clients: int, busy: Json) -> Iterator[Row]:

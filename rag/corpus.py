@@ -10,7 +10,7 @@ asked of them.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,27 @@ from rag.types import Article, Document, Filters, Passage, Span
 # A file, its records and its members: "$" stands behind "#", "0" behind "/".
 _OF_FILE = "(uri = ? OR (uri > ? AND uri < ?) OR (uri > ? AND uri < ?))"
 _SQL_VARIABLES = 500  # values in one IN (…): far under SQLite's limit of 32,766
+
+
+@dataclass(frozen=True, slots=True)
+class Passing:
+    """Articles that filters let through.
+
+    Attributes:
+        count: how many.
+        ids: theirs; or, where they are more than half of all, those of all others.
+        all_but: whether `ids` are the others'.
+        passages: how many they have.
+        earliest: their first date, ISO 8601, None where none is dated.
+        latest: their last.
+    """
+
+    count: int
+    ids: frozenset[str]
+    all_but: bool
+    passages: int
+    earliest: str | None
+    latest: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,14 +318,22 @@ class Corpus:
                 count += db.execute(sql, part).fetchone()[0]
         return count
 
-    def select(self, filters: Filters) -> set[str] | None:
-        """Ids of the articles that pass; None when nothing is restricted."""
-        if filters == Filters():
-            return None
+    def passing(self, filters: Filters) -> Passing:
+        """What some filters let through."""
         where, values = conditions(filters)
+        table = "articles" if filters.article_ids else self._db.filtered  # ids are found one by one
+        ends = "count(*), min(published), max(published)"
         with self._db.reading() as db:
-            rows = db.execute(f"SELECT id FROM articles WHERE {where}", values)
-            return {r[0] for r in rows}
+            row = db.execute(f"SELECT {ends} FROM {table} WHERE {where}", values).fetchone()
+            count, earliest, latest = row
+            all_but = 2 * count > self._db.count("articles")
+            listed = f"{table} WHERE ({where}) IS NOT TRUE" if all_but else f"{table} WHERE {where}"
+            ids = frozenset(r[0] for r in db.execute(f"SELECT id FROM {listed}", values))
+            of = f"SELECT count(*) FROM passages WHERE article_id IN (SELECT id FROM {listed})"
+            passages = db.execute(of, values).fetchone()[0]
+            if all_but:
+                passages = self._db.count("passages") - passages
+        return Passing(count, ids, all_but, passages, earliest, latest)
 
     def listing(
         self, *, limit: int = 50, offset: int = 0, query: str = "", filters: Filters | None = None
@@ -431,16 +460,12 @@ class Corpus:
                 yield from (r[0] for r in rows)
                 last = rows[-1][0]
 
-    def dates(self, ids: Container[str] | None = None) -> tuple[str | None, str | None]:
-        """Earliest and latest date of the articles (of those in `ids`)."""
+    def dates(self) -> tuple[str | None, str | None]:
+        """Earliest and latest date of the articles."""
+        ends = (f"(SELECT {end}(published) FROM articles)" for end in ("min", "max"))
         with self._db.reading() as db:
-            if ids is None:
-                ends = (f"(SELECT {end}(published) FROM articles)" for end in ("min", "max"))
-                row = db.execute(f"SELECT {', '.join(ends)}").fetchone()  # each from the index
-                return row[0], row[1]
-            rows = db.execute("SELECT id, published FROM articles WHERE published IS NOT NULL")
-            found = sorted(r[1] for r in rows if r[0] in ids)
-        return (found[0], found[-1]) if found else (None, None)
+            row = db.execute(f"SELECT {', '.join(ends)}").fetchone()  # each from the index
+            return row[0], row[1]
 
     def stats(self) -> dict[str, int]:
         """Counts of documents, articles, passages and deleted articles."""

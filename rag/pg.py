@@ -156,6 +156,8 @@ def stores_in(server: Postgres, tokenizer: Tokenizer) -> Stores:
 class Tables:
     """The corpus's tables, for `rag.corpus.Corpus`."""
 
+    filtered = "articles"
+
     def __init__(self, server: Postgres) -> None:
         self._server = server
 

@@ -71,27 +71,45 @@ class Scopes:
                 self._languages = self._corpus.languages()
                 self._generation = snapshot.generation
                 self._held.clear()
-            scope = self._held.pop(chosen, None) or self._made(snapshot, chosen)
-            self._held[chosen] = scope
-            if len(self._held) > KEPT:
-                self._held.popitem(last=False)
-            return scope
+            generation, languages = self._generation, self._languages
+            scope = self._held.pop(chosen, None)
+        # Nobody waits for what others' filters take.
+        scope = scope or self._made(snapshot, chosen, languages)
+        with self._lock:
+            if self._generation == generation:
+                scope = self._held.pop(chosen, scope)
+                self._held[chosen] = scope
+                if len(self._held) > KEPT:
+                    self._held.popitem(last=False)
+        return scope
 
-    def _made(self, snapshot: Snapshot, filters: Filters) -> Scope:
-        languages = self._languages
-        ids = self._corpus.select(filters)
+    def _made(
+        self,
+        snapshot: Snapshot,
+        filters: Filters,
+        languages: Mapping[str, frozenset[str] | None],
+    ) -> Scope:
         written_in = partial(_written_in, languages)
         others = frozenset().union(*filter(None, languages.values()))
         places: dict[str, frozenset[str] | AllBut | None]
-        if ids is None:
+        if filters == Filters():
             main = AllBut(others) if others else None
             places = {k: main if own is None else own for k, own in languages.items()}
             return Scope(None, places, written_in, snapshot.size, *self._corpus.dates())
-        chosen = frozenset(ids)
-        both = {k: chosen - others if own is None else chosen & own for k, own in languages.items()}
-        places = {k: own for k, own in both.items() if own}
-        count = self._corpus.count_passages(chosen)
-        return Scope(chosen, places, written_in, count, *self._corpus.dates(chosen))
+        passing = self._corpus.passing(filters)
+        ids = passing.ids
+        chosen = AllBut(ids) if passing.all_but else ids
+        places = {}
+        left = passing.count  # of the commonest language, of which no ids are listed
+        for name, own in languages.items():
+            if own is not None and (found := own - ids if passing.all_but else own & ids):
+                places[name] = found
+                left -= len(found)
+        for name, own in languages.items():
+            if own is None and left > 0:
+                places[name] = AllBut(ids | others) if passing.all_but else ids - others
+        figures = (passing.passages, passing.earliest, passing.latest)
+        return Scope(chosen, places, written_in, *figures)
 
 
 def _written_in(

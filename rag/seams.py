@@ -205,7 +205,13 @@ class Connection(Protocol):
 
 
 class Database(Protocol):
-    """What `rag.corpus.Corpus` stands on: its tables, in one SQL for all."""
+    """What `rag.corpus.Corpus` stands on: its tables, in one SQL for all.
+
+    Attributes:
+        filtered: how a statement names the articles of which it reads only what filters ask about.
+    """
+
+    filtered: str
 
     def reading(self) -> AbstractContextManager[Connection]:
         """A connection to read with; in a transaction of this thread, that one's."""

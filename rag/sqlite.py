@@ -13,7 +13,7 @@ from rag import checksums
 from rag.checksums import add_sums, damaged, register
 from rag.errors import CorpusDamaged, HomeUnusable, NewerFormat
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 _TABLES = """
 CREATE TABLE documents (
     id INTEGER PRIMARY KEY, uri TEXT NOT NULL UNIQUE, content_hash TEXT NOT NULL,
@@ -38,6 +38,11 @@ CREATE TABLE passages (
 CREATE INDEX passages_article ON passages(article_id);
 """
 _BY_LANGUAGE = "CREATE INDEX IF NOT EXISTS articles_language ON articles(language, id)"
+# All that filters ask about: of 68,698 articles it is 6 MB, their texts are 250.
+_FILTERED = (
+    "CREATE INDEX IF NOT EXISTS articles_filtered"
+    " ON articles(published, language, source, section, authors, id)"
+)
 
 
 class SqliteFile:
@@ -47,6 +52,8 @@ class SqliteFile:
         HomeUnusable: the folder cannot be written.
         CorpusDamaged: the file is not a corpus, or SQLite finds it broken.
     """
+
+    filtered = "articles INDEXED BY articles_filtered"
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -70,6 +77,8 @@ class SqliteFile:
                 add_sums(db)
             if version < 3:
                 db.execute(_BY_LANGUAGE)
+            if version < 4:
+                db.execute(_FILTERED)
             db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
 
     @contextmanager

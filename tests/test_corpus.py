@@ -106,7 +106,6 @@ def test_passages_are_slices_of_their_article(corpus):
 
 def test_filters_and_listing(corpus):
     corpus.put(document("a.txt", "x"), [A, B, C], now=NOW)
-    assert corpus.select(Filters()) is None
     for filters, wanted in [
         (Filters(authors=("李四",)), {A.id}),
         (Filters(sources=("重庆日报", "四川日报")), {A.id, B.id}),
@@ -116,14 +115,21 @@ def test_filters_and_listing(corpus):
         (Filters(date_from="2024-06"), {B.id}),
         (Filters(date_to="2024-05-31"), {A.id}),
         (Filters(authors=("李四",), languages=("en",)), set()),
+        (Filters(date_from="2024"), {A.id, B.id}),
+        (Filters(languages=("zh", "en")), {A.id, B.id, C.id}),
     ]:
-        assert corpus.select(filters) == wanted, filters
+        passing = corpus.passing(filters)
+        ids = {A.id, B.id, C.id} - passing.ids if passing.all_but else passing.ids
+        assert ids == wanted, filters
+        assert passing.count == len(wanted)
+        assert passing.all_but == (len(wanted) > 1)
+        days = sorted(a.published for a in (A, B, C) if a.id in wanted and a.published)
+        assert (passing.earliest, passing.latest) == ((days[0], days[-1]) if days else (None, None))
     found, total = corpus.listing()
     assert ([a.id for a in found], total) == ([B.id, A.id, C.id], 3)
     assert [a.id for a in corpus.listing(query="李四 重庆")[0]] == [A.id]
     assert [a.id for a in corpus.listing(limit=1, offset=1)[0]] == [A.id]
     assert corpus.dates() == ("2024-05-20", "2024-06")
-    assert corpus.dates({B.id, C.id}) == ("2024-06", "2024-06")
 
 
 @settings(max_examples=25, deadline=None)

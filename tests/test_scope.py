@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
+import pytest
 from fakes import HashingEncoder
 
 from index.snapshot import MASKS_KEPT
@@ -13,7 +16,9 @@ from index.tokens import Tokenizer
 from index.types import AllBut, Batch, Entry
 from rag.config import Config
 from rag.pipeline import Pipeline
+from rag.rows import conditions
 from rag.scope import Scopes
+from rag.sqlite import SqliteFile
 from rag.types import Filters
 
 TEXTS = {
@@ -48,8 +53,17 @@ def test_a_scope_is_what_the_filters_say(tmp_path: Path, cache: Path) -> None:
         3, "2024-01-02", "2025-01-01",
     )  # fmt: skip
     early = scopes.of(snapshot, Filters(date_to="2024-12-31"))
-    assert early.articles == {ids["甲"], ids["乙"]}
-    assert early.places == {"zh": {ids["甲"], ids["乙"]}}
+    assert early.articles == AllBut(frozenset({ids["C"]}))  # more than half: the others are named
+    assert early.places == {"zh": AllBut(frozenset({ids["C"]}))}
+    late = scopes.of(snapshot, Filters(date_from="2024-12-31"))
+    assert (late.articles, late.places) == ({ids["C"]}, {"en": {ids["C"]}})
+    first = scopes.of(snapshot, Filters(authors=("王一",)))
+    assert (first.articles, first.places) == ({ids["甲"]}, {"zh": {ids["甲"]}})
+    both = scopes.of(snapshot, Filters(date_from="2024-02-01"))
+    assert both.articles == AllBut(frozenset({ids["甲"]}))
+    assert both.places == {
+        "en": {ids["C"]}, "zh": AllBut(frozenset({ids["甲"], ids["C"]})),
+    }  # fmt: skip
     assert (early.passages, early.latest) == (2, "2024-03-04")
     nobody = scopes.of(snapshot, Filters(authors=("无人",)))
     assert (nobody.articles, nobody.places, nobody.passages) == (frozenset(), {}, 0)
@@ -84,3 +98,24 @@ def test_masks_are_kept_for_a_while_and_are_right(tmp_path: Path) -> None:
             expected = {r.id for r in rows if r.group in groups - {"g7"}}
             assert found == expected, (round_, i)
     assert len(snapshot.views[0].masks) <= MASKS_KEPT
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [
+        Filters(date_from="2024-02", date_to="2025"),
+        Filters(as_of="2024-12-31"),
+        Filters(authors=("王一", "Ann Lee"), languages=("zh",)),
+        Filters(sources=("x",), sections=("y",)),
+    ],
+)
+def test_filters_read_no_article(tmp_path: Path, cache: Path, filters: Filters) -> None:
+    """The texts are most of an archive: what passes is told by an index that lacks them."""
+    pipeline = pipeline_of(tmp_path, cache)
+    where, values = conditions(filters)
+    sql = f"SELECT count(*), min(published) FROM {SqliteFile.filtered} WHERE {where}"  # noqa: S608
+    with closing(sqlite3.connect(pipeline.config.home / "corpus.sqlite")) as db:
+        plan = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
+    assert any("USING COVERING INDEX articles_filtered" in step for step in plan), plan
+    assert not any("SCAN articles" in s and "COVERING" not in s for s in plan), plan
+    pipeline.close()
