@@ -28,7 +28,8 @@ def stands_in(alternatives: Sequence[str], folded: str) -> float:
     best = 0.0
     for text in alternatives:
         if text[:1].isascii():
-            if re.search(rf"\b{re.escape(text)}", folded):
+            # Most English words stand nowhere in a Chinese text, which `in` finds far sooner.
+            if text in folded and re.search(rf"\b{re.escape(text)}", folded):
                 return 1.0
         elif text in folded:
             if len(text) > 1 or len(alternatives) == 1:
