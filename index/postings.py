@@ -79,18 +79,18 @@ class Postings:
             postings: dtype POSTING; a token's together, by row, no row twice.
             starts: where each token's begin, and where the last one's end, (tokens + 1,).
         """
-        table, places = _counted(postings)
+        numbers = _numbered(postings, starts)
         runs = [np.empty(0, np.uint8)]
         lengths = [np.empty(0, np.int64)]
         for first, last in _blocks(starts):
-            some = slice(starts[first], starts[last])
+            some = postings[starts[first] : starts[last]]
             sizes = np.diff(starts[first : last + 1])
-            run, length = _packed(postings["row"][some], places[some], sizes)
+            run, length = _packed(some["row"], numbers.of(some), sizes)
             runs.append(run)
             lengths.append(length)
         ends = np.cumsum(np.concatenate(lengths))
         data = np.concatenate(runs)
-        return cls(data, ends.astype(offsets(len(data))), table)
+        return cls(data, ends.astype(offsets(len(data))), numbers.table)
 
     def __len__(self) -> int:
         """The tokens."""
@@ -173,20 +173,49 @@ def _widths(kind: int) -> tuple[int, int]:
     return _GAPS[gap], _PLACES[place]
 
 
-def _counted(postings: NDArray[np.void]) -> tuple[NDArray[np.void], NDArray[np.int64]]:
-    """The table of distinct counts, and each posting's place in it."""
+@dataclass(frozen=True, slots=True)
+class _Numbers:
+    """The distinct counts.
+
+    Attributes:
+        table: dtype COUNTS, the commonest first.
+        keys: one whole number for each, rising.
+        places: where the counts with these keys stand in the table.
+    """
+
+    table: NDArray[np.void]
+    keys: NDArray[np.int64]
+    places: NDArray[np.int64]
+
+    def of(self, postings: NDArray[np.void]) -> NDArray[np.int64]:
+        """The place of each posting's counts."""
+        return self.places[np.searchsorted(self.keys, _keys(postings))]
+
+
+def _numbered(postings: NDArray[np.void], starts: NDArray[np.int64]) -> _Numbers:
+    """Number the distinct counts of all postings, some at a time: there may be very many."""
+    times: dict[int, int] = {}
+    for first, last in _blocks(starts):
+        found = np.unique(_keys(postings[starts[first] : starts[last]]), return_counts=True)
+        for key, number in zip(*(column.tolist() for column in found), strict=True):
+            times[key] = times.get(key, 0) + number
+    ordered = np.array(sorted(times, key=lambda key: (-times[key], key)), np.int64)
+    table = np.empty(len(ordered), COUNTS)
+    table["text"], table["title"], table["context"] = (
+        ordered >> 16,
+        ordered >> 8 & 255,
+        ordered & 255,
+    )
+    places = np.argsort(ordered)
+    return _Numbers(table, ordered[places], places)
+
+
+def _keys(postings: NDArray[np.void]) -> NDArray[np.int64]:
+    """One whole number for the counts of each posting."""
     keys = postings["text"].astype(np.int64) << 16
     keys |= postings["title"].astype(np.int64) << 8
     keys |= postings["context"]
-    distinct, times = np.unique(keys, return_counts=True)
-    order = np.argsort(-times, kind="stable")
-    table = np.empty(len(distinct), COUNTS)
-    table["text"] = distinct[order] >> 16
-    table["title"] = distinct[order] >> 8 & 255
-    table["context"] = distinct[order] & 255
-    place = np.empty(len(order), np.int64)
-    place[order] = np.arange(len(order))
-    return table, place[np.searchsorted(distinct, keys)]
+    return keys
 
 
 def _blocks(bounds: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
