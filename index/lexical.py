@@ -53,6 +53,9 @@ _FEW = 1_000
 """Postings of a token up to which it is read together with others: numpy's calls, some two
 microseconds each, take longer than what they do."""
 
+_DENSE = 10
+"""From one posting of a word in so many rows on, its tokens are added up over all rows."""
+
 _EXACT = 24
 """Bits of whole numbers that float32 adds up exactly, in whatever order: scores are such numbers
 of a unit that is a power of two, so that it cannot matter which segment a row is in."""
@@ -80,10 +83,11 @@ class _Held:
     """What a segment has of a question's words, dead rows too.
 
     Attributes:
-        word: numbers of words that stand in few rows, (n,).
+        word: numbers of words, (n,), rising.
         rows: that hold them, each once a word, (n,).
         tf: the weighted frequencies there, float32, (n,).
-        often: the other words: number; rows, each once, and tf there; or None and that of all rows.
+        often: of words with frequent tokens, the other rows: number; rows, each once, and tf there;
+            or None and that of all rows.
     """
 
     word: NDArray[np.int64]
@@ -130,14 +134,15 @@ class Field:
         often, alone = [], np.ones(len(words), np.bool_)
         large = word[~few]
         for number in dict.fromkeys(large.tolist()):
-            more = slice(*np.searchsorted(words, [number, number + 1]).tolist())
-            alone[more] = False
+            first, last = np.searchsorted(words, [number, number + 1]).tolist()
             mine = np.flatnonzero(~few)[large == number]
             lists = [
                 self._one_token(t, w)
                 for t, w in zip(token[mine].tolist(), weight[mine], strict=True)
             ]
-            often.append((number, *self._united([*lists, (rows[more], tf[more])])))
+            own = self._united(lists)
+            often.append((number, *own))
+            alone[first:last] = _apart(own, rows[first:last], tf[first:last])
         return _Held(words[alone], rows[alone], tf[alone], often)
 
     def _merged(
@@ -158,21 +163,24 @@ class Field:
     def _united(
         self, lists: Sequence[tuple[NDArray[np.int64], NDArray[np.float32]]]
     ) -> tuple[NDArray[np.int64] | None, NDArray[np.float32]]:
-        """The rows of one word, each once, and its tf there; or None and that of all rows.
+        """The rows of one word, each once, rising, and its tf there; or None and that of all rows.
 
         Args:
-            lists: rows and tf, each one's rows rising; all but the last one's are many.
+            lists: rows and tf of each of its frequent tokens, each one's rows rising.
         """
-        (rows, tf), *_, (more, much) = lists
-        if len(lists) > 2:
+        if len(lists) == 1:
+            return lists[0]
+        if sum(len(some) for some, _ in lists) * _DENSE > len(self.lengths):
             together = np.zeros(len(self.lengths), np.float32)
             for some, times in lists:
                 together[some] += times
             return None, together
-        at = np.minimum(np.searchsorted(rows, more), len(rows) - 1)
-        both = rows.take(at) == more
-        tf[at[both]] += much[both]
-        return np.concatenate([rows, more[~both]]), np.concatenate([tf, much[~both]])
+        rows = np.concatenate([some for some, _ in lists])
+        order = np.argsort(rows, kind="stable")  # each one's are sorted: this only merges them
+        rows = rows.take(order)
+        first = np.flatnonzero(np.diff(rows, prepend=-1))
+        tf = np.concatenate([times for _, times in lists]).take(order)
+        return rows.take(first), np.add.reduceat(tf, first)
 
     def _one_token(
         self, token: int, weight: np.float32
@@ -190,9 +198,9 @@ class Field:
         df = np.bincount(held.word, None if live is None else live.take(held.rows), words)
         for number, rows, tf in held.often:
             if rows is None:
-                df[number] = np.count_nonzero(tf > 0 if live is None else (tf > 0) & live)
+                df[number] += np.count_nonzero(tf > 0 if live is None else (tf > 0) & live)
             else:
-                df[number] = len(rows) if live is None else np.count_nonzero(live.take(rows))
+                df[number] += len(rows) if live is None else np.count_nonzero(live.take(rows))
         return df.astype(np.int64)
 
     def scores(
@@ -218,6 +226,23 @@ class Field:
         if self.live is not None:
             score[~self.live] = 0
         return score
+
+
+def _apart(
+    held: tuple[NDArray[np.int64] | None, NDArray[np.float32]],
+    rows: NDArray[np.int64],
+    tf: NDArray[np.float32],
+) -> NDArray[np.bool_]:
+    """Add the tf of some rows, rising, to what holds them already; bool, (rows,): those left."""
+    held_rows, held_tf = held
+    if held_rows is None:
+        held_tf[rows] += tf
+        return np.zeros(len(rows), np.bool_)
+    at = np.minimum(np.searchsorted(held_rows, rows), len(held_rows) - 1)
+    both = held_rows.take(at) == rows
+    held_tf[at[both]] += tf[both]
+    left: NDArray[np.bool_] = ~both
+    return left
 
 
 def _brought(
@@ -249,7 +274,7 @@ class Bm25:
         base, slope = np.float32(K1 * (1 - B)), np.float32(K1 * B / mean)
         self._norms = [base + slope * f.lengths for f in fields]
 
-    def scores(self, terms: Sequence[Term]) -> list[NDArray[np.float32]]:
+    def scores(self, terms: Sequence[Term]) -> tuple[list[NDArray[np.float32]], np.float32]:
         """The score of every row of every segment; 0 where no token stands, or the row is dead.
 
         The tokens of one term count as one word: their frequencies are added up, each by its
@@ -259,6 +284,9 @@ class Bm25:
 
         Args:
             terms: the question's; one that stands twice counts twice. Weights are above 0.
+
+        Returns:
+            Whole numbers, and the unit that they are times of.
         """
         tokens = {token: i for i, token in enumerate(dict.fromkeys(t for q in terms for t in q))}
         encoded = [t.encode("utf-8", "surrogatepass") for t in tokens]
@@ -275,10 +303,11 @@ class Bm25:
         df = sum(f.holding(h, len(terms)) for f, h in zip(self._fields, held, strict=True))
         idf = np.log(1 + (self._count - df + 0.5) / (df + 0.5))
         unit = 2.0 ** (ceil(log2(float(idf.sum()))) - _EXACT)  # no row gets more than all idf
-        return [
-            f.scores(h, (idf / unit).astype(np.float32), norms) * np.float32(unit)
+        scores = [
+            f.scores(h, (idf / unit).astype(np.float32), norms)
             for f, h, norms in zip(self._fields, held, self._norms, strict=True)
         ]
+        return scores, np.float32(unit)
 
 
 def _weighed(counts: NDArray[np.void]) -> NDArray[np.float32]:

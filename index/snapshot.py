@@ -186,12 +186,13 @@ class Snapshot:
         if k <= 0 or not self.size or not terms:
             return []
         found = []
-        for view, score in zip(self.views, self._bm25.scores(terms), strict=True):
+        scores, unit = self._bm25.scores(terms)
+        for view, score in zip(self.views, scores, strict=True):
             allowed = view.allowed(groups) if groups is not None else None
             if allowed is not None:
                 score[~allowed] = 0
             rows = _highest(score, k)
-            found.append(_Found(view, rows, score[rows]))
+            found.append(_Found(view, rows, score[rows] * unit))
         return _best(found, k)
 
     @cached_property
@@ -332,10 +333,15 @@ def _highest(scores: NDArray[np.float32], k: int) -> NDArray[np.int64]:
 
     The k-th highest of the maxima of blocks is no higher than the k-th highest score.
     """
-    whole = len(scores) // _BLOCK * _BLOCK
-    maxima = scores[:whole].reshape(-1, _BLOCK).max(axis=1)
+    blocks = scores[: len(scores) // _BLOCK * _BLOCK].reshape(-1, _BLOCK)
+    maxima = blocks.max(axis=1)
     floor = np.partition(maxima, len(maxima) - k)[len(maxima) - k] if len(maxima) >= k else 0
-    return np.flatnonzero((scores >= floor) & (scores > 0) if floor <= 0 else scores >= floor)
+    if floor <= 0:
+        return np.flatnonzero(scores > 0)
+    near = np.flatnonzero(maxima >= floor)
+    block, place = np.nonzero(blocks[near] >= floor)
+    rest = blocks.size + np.flatnonzero(scores[blocks.size :] >= floor)
+    return np.concatenate([near[block] * _BLOCK + place, rest])
 
 
 def _best(found: Sequence[_Found], k: int) -> list[Hit]:
