@@ -56,6 +56,10 @@ microseconds each, take longer than what they do."""
 _DENSE = 10
 """From one posting of a word in so many rows on, its tokens are added up over all rows."""
 
+_FAR = 8
+"""So many times the postings of its others, the commonest token of a word is left as it is, and
+theirs are looked up in it."""
+
 _EXACT = 24
 """Bits of whole numbers that float32 adds up exactly, in whatever order: scores are such numbers
 of a unit that is a power of two, so that it cannot matter which segment a row is in."""
@@ -83,7 +87,7 @@ class _Held:
     """What a segment has of a question's words, dead rows too.
 
     Attributes:
-        word: numbers of words, (n,), rising.
+        word: numbers of words, (n,).
         rows: that hold them, each once a word, (n,).
         tf: the weighted frequencies there, float32, (n,).
         often: of words with frequent tokens, the other rows: number; rows, each once, and tf there;
@@ -131,7 +135,8 @@ class Field:
         shapes = self.columns.postings.shapes(token)
         few = shapes.sizes <= _FEW
         words, rows, tf = self._merged(shapes.some(few), word[few], weight[few])
-        often, alone = [], np.ones(len(words), np.bool_)
+        often: list[tuple[int, NDArray[np.int64] | None, NDArray[np.float32]]] = []
+        alone, apart = np.ones(len(words), np.bool_), []
         large = word[~few]
         for number in dict.fromkeys(large.tolist()):
             first, last = np.searchsorted(words, [number, number + 1]).tolist()
@@ -140,10 +145,19 @@ class Field:
                 self._one_token(t, w)
                 for t, w in zip(token[mine].tolist(), weight[mine], strict=True)
             ]
-            own = self._united(lists)
-            often.append((number, *own))
-            alone[first:last] = _apart(own, rows[first:last], tf[first:last])
-        return _Held(words[alone], rows[alone], tf[alone], often)
+            commonest, *others = sorted(lists, key=lambda held: -len(held[0]))
+            some = rows[first:last], tf[first:last]
+            alone[first:last] = False
+            if sum(len(held) for held, _ in others) * _FAR < len(commonest[0]):
+                more, much = self._together([*others, some]) if others else some
+                left = _apart(*commonest, more, much)
+                apart.append((np.full(np.count_nonzero(left), number), more[left], much[left]))
+                often.append((number, *commonest))
+            else:
+                often.append((number, *self._united([*lists, some])))
+        kept = [(words[alone], rows[alone], tf[alone]), *apart]
+        words, rows, tf = (np.concatenate(column) for column in zip(*kept, strict=True))
+        return _Held(words, rows, tf, often)
 
     def _merged(
         self, shapes: Shapes, word: NDArray[np.int64], weight: NDArray[np.float32]
@@ -166,15 +180,19 @@ class Field:
         """The rows of one word, each once, rising, and its tf there; or None and that of all rows.
 
         Args:
-            lists: rows and tf of each of its frequent tokens, each one's rows rising.
+            lists: rows and tf of its tokens, each one's rows rising; any may be empty but one.
         """
-        if len(lists) == 1:
-            return lists[0]
         if sum(len(some) for some, _ in lists) * _DENSE > len(self.lengths):
             together = np.zeros(len(self.lengths), np.float32)
             for some, times in lists:
                 together[some] += times
             return None, together
+        return self._together(lists)
+
+    def _together(
+        self, lists: Sequence[tuple[NDArray[np.int64], NDArray[np.float32]]]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """The rows of lists, each once, rising, and the sums of their tf."""
         rows = np.concatenate([some for some, _ in lists])
         order = np.argsort(rows, kind="stable")  # each one's are sorted: this only merges them
         rows = rows.take(order)
@@ -229,20 +247,16 @@ class Field:
 
 
 def _apart(
-    held: tuple[NDArray[np.int64] | None, NDArray[np.float32]],
+    held: NDArray[np.int64],
+    times: NDArray[np.float32],
     rows: NDArray[np.int64],
     tf: NDArray[np.float32],
 ) -> NDArray[np.bool_]:
-    """Add the tf of some rows, rising, to what holds them already; bool, (rows,): those left."""
-    held_rows, held_tf = held
-    if held_rows is None:
-        held_tf[rows] += tf
-        return np.zeros(len(rows), np.bool_)
-    at = np.minimum(np.searchsorted(held_rows, rows), len(held_rows) - 1)
-    both = held_rows.take(at) == rows
-    held_tf[at[both]] += tf[both]
-    left: NDArray[np.bool_] = ~both
-    return left
+    """Add the tf of rows to those that are held already, all rising; which rows are left."""
+    at = np.minimum(np.searchsorted(held, rows), len(held) - 1)
+    both: NDArray[np.bool_] = held.take(at) == rows
+    times[at[both]] += tf[both]
+    return np.logical_not(both)
 
 
 def _brought(
