@@ -67,7 +67,7 @@ def words(
     """The terms of which a token stands in a row.
 
     Args:
-        terms: as for `index.lexical.scores`.
+        terms: as for `index.lexical.Bm25.scores`.
         known: of some tokens those that stand in a row, with their number and their df.
         counts: how many rows hold any of the tokens of each set.
         rows: of the whole index.

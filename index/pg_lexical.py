@@ -38,7 +38,7 @@ def best(
 
     Args:
         db: a connection.
-        terms: as for `index.lexical.scores`.
+        terms: as for `index.lexical.Bm25.scores`.
         k: 1 and up.
         totals: of the whole index, whatever the groups.
         where: which rows may be found.

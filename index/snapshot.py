@@ -176,7 +176,7 @@ class Snapshot:
 
         Args:
             terms: tokens as this index's tokeniser gives them; those of one term count as one
-                word (see `index.lexical.scores`).
+                word (see `index.lexical.Bm25.scores`).
             k: how many at most.
             groups: only rows of these, None for all; scores are the same either way.
 
