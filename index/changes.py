@@ -70,12 +70,7 @@ def without(views: Sequence[View], groups: Collection[str]) -> list[View]:
 
 def held(views: Sequence[View], groups: Collection[str]) -> frozenset[str]:
     """Those of some groups that have a live row."""
-    found: set[str] = set()
-    for view in views:
-        columns = view.segment.columns
-        rows = columns.rows["group"][view.allowed(list(groups))]
-        found.update(columns.groups[int(number)].decode() for number in np.unique(rows))
-    return frozenset(found)
+    return frozenset().union(*(view.groups(view.allowed(list(groups))) for view in views))
 
 
 def refuse_live(views: Sequence[View], add: Sequence[Entry]) -> None:

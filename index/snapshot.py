@@ -52,6 +52,13 @@ class View:
         """What BM25 needs to know."""
         return lexical.field(self.segment.columns, self.live)
 
+    def groups(self, mask: NDArray[np.bool_] | None) -> frozenset[str]:
+        """The groups of some rows; None: of all."""
+        columns = self.segment.columns
+        rows = columns.rows["group"]
+        used = np.unique(rows if mask is None else rows[mask]).astype(np.int64)
+        return frozenset(name.decode() for name in columns.groups.some(used))
+
     def allowed(self, groups: Groups | None) -> NDArray[np.bool_] | None:
         """The live rows of some groups (None: of all), bool, (n,); None means every row.
 
@@ -120,13 +127,7 @@ class Snapshot:
 
     def groups(self) -> frozenset[str]:
         """The groups that have a live row."""
-        found: set[str] = set()
-        for view in self.views:
-            columns = view.segment.columns
-            rows = columns.rows["group"]
-            used = np.unique(rows if view.live is None else rows[view.live])
-            found.update(name.decode() for name in columns.groups.some(used.astype(np.int64)))
-        return frozenset(found)
+        return frozenset().union(*(view.groups(view.live) for view in self.views))
 
     def dense(self, query: NDArray[np.float32], k: int, groups: Groups | None = None) -> list[Hit]:
         """The rows nearest to a vector.
