@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,7 +9,7 @@ from typing import Any
 from index.pg import Postgres
 from index.pg_groups import Chosen
 from rag.rows import conditions
-from rag.scope import KEPT, Scope
+from rag.scope import Held, Scope
 from rag.seams import Snapshot
 from rag.types import Filters
 
@@ -28,34 +26,16 @@ _LANGUAGES = (
 )
 
 
-class PgScopes:
-    """Keeps the scopes of the newest generation asked about. Threads may share it."""
+class PgScopes(Held):
+    """The scopes of an archive in PostgreSQL; no article's id leaves the database.
+
+    `of` raises EngineLost where the server does not answer.
+    """
 
     def __init__(self, server: Postgres) -> None:
         """Nothing is asked yet."""
+        super().__init__()
         self._server = server
-        self._lock = threading.Lock()
-        self._generation = -1
-        self._held: OrderedDict[Filters, Scope] = OrderedDict()
-
-    def of(self, snapshot: Snapshot, filters: Filters | None) -> Scope:
-        """What some filters let through; no article's id leaves the database.
-
-        Raises:
-            EngineLost: the server does not answer.
-        """
-        chosen = filters or Filters()
-        with self._lock:
-            if self._generation != snapshot.generation:
-                self._generation = snapshot.generation
-                self._held.clear()
-            scope = self._held.pop(chosen, None)
-        scope = scope or self._made(snapshot, chosen)
-        with self._lock:
-            self._held[chosen] = scope
-            if len(self._held) > KEPT:
-                self._held.popitem(last=False)
-        return scope
 
     def _made(self, snapshot: Snapshot, filters: Filters) -> Scope:
         if filters == Filters():

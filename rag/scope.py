@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -48,15 +49,13 @@ class Scope:
         return Coverage(self.passages, self.earliest, self.latest, nearest)
 
 
-class Scopes:
+class Held(ABC):
     """Keeps the scopes of the newest generation asked about. Threads may share it."""
 
-    def __init__(self, corpus: Corpus) -> None:
-        """Nothing is read yet."""
-        self._corpus = corpus
+    def __init__(self) -> None:
+        """Nothing is asked yet."""
         self._lock = threading.Lock()
         self._generation = -1
-        self._languages: Mapping[str, frozenset[str] | None] = {}
         self._held: OrderedDict[Filters, Scope] = OrderedDict()
 
     def of(self, snapshot: Snapshot, filters: Filters | None) -> Scope:
@@ -68,27 +67,43 @@ class Scopes:
         chosen = filters or Filters()
         with self._lock:
             if self._generation != snapshot.generation:
-                self._languages = self._corpus.languages()
                 self._generation = snapshot.generation
                 self._held.clear()
-            generation, languages = self._generation, self._languages
             scope = self._held.pop(chosen, None)
         # Nobody waits for what others' filters take.
-        scope = scope or self._made(snapshot, chosen, languages)
+        scope = scope or self._made(snapshot, chosen)
         with self._lock:
-            if self._generation == generation:
+            if self._generation == snapshot.generation:
                 scope = self._held.pop(chosen, scope)
                 self._held[chosen] = scope
                 if len(self._held) > KEPT:
                     self._held.popitem(last=False)
         return scope
 
-    def _made(
-        self,
-        snapshot: Snapshot,
-        filters: Filters,
-        languages: Mapping[str, frozenset[str] | None],
-    ) -> Scope:
+    @abstractmethod
+    def _made(self, snapshot: Snapshot, filters: Filters) -> Scope:
+        """Work a scope out."""
+
+
+class Scopes(Held):
+    """The scopes of an archive in files."""
+
+    def __init__(self, corpus: Corpus) -> None:
+        """Nothing is read yet."""
+        super().__init__()
+        self._corpus = corpus
+        self._languages: tuple[int, Mapping[str, frozenset[str] | None]] = (-1, {})
+
+    def _spoken(self, snapshot: Snapshot) -> Mapping[str, frozenset[str] | None]:
+        """`Corpus.languages`, read once a generation."""
+        generation, languages = self._languages
+        if generation != snapshot.generation:
+            languages = self._corpus.languages()
+            self._languages = snapshot.generation, languages
+        return languages
+
+    def _made(self, snapshot: Snapshot, filters: Filters) -> Scope:
+        languages = self._spoken(snapshot)
         written_in = partial(_written_in, languages)
         others = frozenset().union(*filter(None, languages.values()))
         places: dict[str, frozenset[str] | AllBut | None]
