@@ -7,15 +7,15 @@ parts two sentences.
 
 The rows of large segments are kept in one byte a dimension too, but of what they differ from the
 mean of all: an encoder's vectors lie in a narrow cone, and half of what would be rounded is the
-same for all. Of 60,516 real vectors of news, the ten and the fifty best for 400 others:
+same for all. Of 60,516 real vectors of news, the ten and the fifty best for 400 others
+(`python -m eval.rounding HOME/vectors.sqlite`):
 
     bytes a row                              off by      of the 10   of the 50
-    1,536   float32                          0           1.0         1.0
-    768     float16                          .00001      .9985
-    388     one byte, of the whole           .00013      .9938       .9914
-    388     one byte, of the difference      .00006      .9947       .9952
-    388     one byte, between a dimension's
-            least and most (FAISS's SQ8)     .00016      .9875       .9876
+    768     float16                          .00001      .9995       .9994
+    388     one byte, of the whole           .00013      .9938       .9921
+    388     one byte, of the difference      .00012      .9960       .9939
+    384     one byte, between a dimension's
+            least and most (FAISS's SQ8)     .00015      .9865       .9874
 """
 
 from __future__ import annotations
