@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from fakes import HashingEncoder
+from test_reprints import BODY, OTHER
 
 from index.snapshot import Snapshot
 from rag.backup import backup, restore
@@ -17,15 +18,6 @@ from rag.errors import NotFound
 from rag.pipeline import Pipeline
 from rag.stores import CHANGING
 
-BODY = (
-    "重庆加快布局建设金凤、明月湖、广阳湾、嘉陵江四大实验室，吸引了一批科研人员前来工作。"
-    "记者昨日从市科技局获悉，今年以来新增市级技术创新中心十七个，比去年同期多三个，"
-    "其中两江新区占了将近一半，涉及智能汽车、新材料和生物医药等多个领域。"
-)
-OTHER = (
-    "老旧小区改造先改水电气管网，再改楼道和外墙，居民议事会决定先加装电梯还是先修停车场。"
-    "社区干部说，改造方案公示了三次，共收到意见一百二十条，大多数已经写进了最后的图纸里。"
-)
 TEXTS = {"lab": BODY, "again": f"本报讯 {BODY}", "old": OTHER, "port": "果园港开行新的班列。" * 9}
 
 
